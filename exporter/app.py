@@ -1,0 +1,184 @@
+"""The composition root: builds the house once, and keeps its root tasks living or dying together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter import __version__
+from exporter.client import KeySource, Upstream
+from exporter.config import format_duration
+from exporter.metrics import ReportCollector, build_registry
+from exporter.poller import Poller
+from exporter.report import Reporter
+from exporter.store import Store
+from exporter.web import Server, Sources, build_web
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    import httpx
+    from starlette.applications import Starlette
+
+    from exporter.config import Account, Config
+    from exporter.model import Report
+
+REVISION = os.environ.get("SCREENSHOTMAX_EXPORTER_REVISION", "unknown")  # set by the image's build
+_SILENCE_SECONDS = 30.0  # beyond a request's deadline: a loop that shows no life for longer is taken for dead
+_LEAVE_SECONDS = 4.0  # for everything to end after a signal; an orchestrator kills after 30 s, a user long before
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that was built from one configuration."""
+
+    store: Store
+    reporter: Reporter
+    pollers: tuple[Poller, ...]
+    upstreams: tuple[Upstream, ...]
+    web: Starlette
+    now: Callable[[], datetime]
+
+    def report(self) -> Report:
+        return self.reporter.report(self.now())
+
+    async def aclose(self) -> None:
+        for upstream in self.upstreams:
+            await upstream.aclose()
+
+
+def build(
+    config: Config,
+    *,
+    now: Callable[[], datetime],
+    host: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+    telemetry_path: str = "/metrics",
+) -> House:
+    """Wire the house. `now` is the wall clock (aware UTC); `transport` stands in for the network."""
+    store = Store()
+    for account in config.accounts:
+        listed = None if account.tasks == "all" else account.tasks
+        store.add_account(account.name, interval=account.poll.interval, listed=listed)
+    reporter = Reporter(store, {account.name: account.policy for account in config.accounts})
+    upstreams = tuple(_upstream(account, store, now, transport) for account in config.accounts)
+    pollers = tuple(
+        Poller(account, upstream, store, now=now, host=host)
+        for account, upstream in zip(config.accounts, upstreams, strict=True)
+    )
+    on_error = partial(_caught, store)
+    collector = ReportCollector(
+        lambda: reporter.report(now()),
+        polled=_how_often(config),
+        version=__version__,
+        revision=REVISION,
+        on_error=on_error,
+    )
+    sources = Sources(
+        report=lambda: reporter.report(now()),
+        registry=build_registry(collector),
+        healthy=partial(_healthy, config.accounts, pollers),
+        ready=partial(_ready, store),
+        version=__version__,
+        on_error=on_error,
+        telemetry_path=telemetry_path,
+    )
+    return House(store, reporter, pollers, upstreams, build_web(sources), now)
+
+
+def _upstream(
+    account: Account, store: Store, now: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None
+) -> Upstream:
+    def observe(code: str, seconds: float, skew: timedelta | None) -> None:
+        store.record_request(account.name, code=code, seconds=seconds, skew=skew)
+
+    return Upstream(account.api, KeySource(account), now=now, observe=observe, transport=transport)
+
+
+def _caught(store: Store, where: str) -> None:
+    """A bug that is being handled: counted and told, never raised to whoever scrapes or looks."""
+    store.record_internal_error(where)
+    _log.error("Internal error", where=where, error=sys.exception())
+
+
+def _how_often(config: Config) -> str:
+    """For the HELP of what is polled: `every 1m`, or `every 1m to 5m` where accounts differ."""
+    intervals = sorted({account.poll.interval for account in config.accounts})
+    return "every " + " to ".join(dict.fromkeys(format_duration(each) for each in (intervals[0], intervals[-1])))
+
+
+def _healthy(accounts: Sequence[Account], pollers: Sequence[Poller]) -> bool:
+    """Whether every poll loop has shown life lately. Upstream has no say in it."""
+    now_seconds = asyncio.get_running_loop().time()
+    return all(
+        poller.beat_seconds is None
+        or now_seconds - poller.beat_seconds < account.api.timeout.total_seconds() + _SILENCE_SECONDS
+        for account, poller in zip(accounts, pollers, strict=True)
+    )
+
+
+def _ready(store: Store) -> tuple[bool, str]:
+    waiting = [account.name for account, _ in store.read() if not account.polled]
+    return (not waiting, f"waiting for the first poll of {', '.join(waiting)}" if waiting else "")
+
+
+async def serve(house: House, sockets: Sequence[socket.socket]) -> int:
+    """Poll and serve until SIGTERM or SIGINT (exit code 0), or until a root task ends by itself (1)."""
+    server = Server(house.web, sockets)
+    for url in server.urls:
+        _log.info("Listening on", address=url)
+    try:
+        return await live_or_die(servers={"web server": server}, loops=polling(house))
+    finally:
+        await house.aclose()
+
+
+def polling(house: House) -> dict[str, Coroutine[object, object, None]]:
+    """The house's root loops by name."""
+    return {f"poller {number}": poller.run() for number, poller in enumerate(house.pollers, start=1)}
+
+
+async def live_or_die(*, servers: Mapping[str, Server], loops: Mapping[str, Coroutine[object, object, None]]) -> int:
+    """Run the root tasks until a signal (0), or until one of them ends, which none ever should (1); then end all.
+
+    Servers finish the answers they have begun, loops are cancelled; what lingers is left behind.
+    """
+    signalled = asyncio.Event()
+    _handle_signals(signalled)
+    serving = {asyncio.create_task(server.serve(), name=name) for name, server in servers.items()}
+    looping = {asyncio.create_task(loop, name=name) for name, loop in loops.items()}
+    waiting = asyncio.create_task(signalled.wait(), name="signal")
+    done, _ = await asyncio.wait({*serving, *looping, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    ended = done - {waiting}
+    for task in ended:
+        _log.error("A root task has ended; leaving", task=task.get_name(), error=task.exception())
+    for server in servers.values():
+        server.stop()
+    for task in (*looping, waiting):
+        task.cancel()
+    await asyncio.wait({*serving, *looping}, timeout=_LEAVE_SECONDS)
+    return 1 if ended else 0
+
+
+def _handle_signals(signalled: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def leave(name: str) -> None:
+        if signalled.is_set():
+            os._exit(1)
+        _log.warning(f"Received {name}, exiting gracefully...")
+        signalled.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, leave, number.name)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes, or a supervisor's habit: no reason to die

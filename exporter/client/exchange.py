@@ -1,0 +1,77 @@
+"""One request and its answer: status first, then the clocks, then the body, raw and no further than its cap."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from exporter.client.http_date import clock_skew, parse_http_date
+from exporter.client.reasons import status_error
+from exporter.client.retry_after import retry_after
+from exporter.model import PollError, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from datetime import datetime
+
+    import httpx
+
+LARGEST_SKEW = timedelta(seconds=60)
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """What is known so far of one request that started at `start_at`: it can be observed however it ends."""
+
+    start_at: datetime
+    now: Callable[[], datetime]
+    cap: int  # bytes of the body
+    code: str = "none"
+    skew: timedelta | None = None  # the answer's Date minus our clock; None without a usable Date
+
+    async def run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> bytes:
+        """The body of a good answer.
+
+        Raises PollError, and whatever the transport raises.
+        """
+        async with contextlib.AsyncExitStack() as opened:
+            request.extensions["trace"] = partial(_close_later, opened)
+            response = await transport.handle_async_request(request)
+            opened.push_async_callback(response.aclose)
+            self._judge(response)
+            return await self._body(response)
+
+    def _judge(self, response: httpx.Response) -> None:
+        end_at = self.now()
+        date_at = parse_http_date(response.headers.get("Date"))
+        self.code = str(response.status_code)
+        if date_at is not None:
+            self.skew = clock_skew(date_at, start_at=self.start_at, end_at=end_at)
+        if response.status_code != 200:
+            wait = retry_after(response.headers.get("Retry-After"), answered_at=date_at or end_at)
+            raise status_error(response.status_code, blocked_for=wait)
+        if self.skew is not None and abs(self.skew) > LARGEST_SKEW:
+            seconds = f"{self.skew.total_seconds():.0f} s"
+            raise PollError(Reason.CLOCK_SKEW, f"the answer's Date minus our clock is {seconds}")
+        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise PollError(Reason.ENCODING, "the answer is encoded although identity was asked for")
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        # Not aiter_raw(): a transport that answers from memory counts as read.
+        chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
+        async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", chunks)):
+            async for chunk in chunks:
+                if len(body) + len(chunk) > self.cap:
+                    raise PollError(Reason.TOO_LARGE, f"the answer is larger than {self.cap} bytes")
+                body += chunk
+        return bytes(body)
+
+
+async def _close_later(opened: contextlib.AsyncExitStack, event: str, info: dict[str, Any]) -> None:
+    """Close the connection whatever happens: cut off amid a TLS handshake, httpcore itself leaves it open."""
+    if event == "connection.connect_tcp.complete":
+        opened.push_async_callback(info["return_value"].aclose)

@@ -1,0 +1,83 @@
+"""Where an account's access key comes from. A file is re-read at every use, so a rotated key needs no restart."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from exporter.model import PollError, Reason, Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.config import Account
+
+_LARGEST_FILE = 4096  # bytes
+_LONGEST_KEY = 512  # characters
+_WHITE = " \t\r\n\v\f"
+
+
+class KeySource:
+    """The access key of one account: given inline, in a file or in the environment."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def read(self) -> Secret:
+        """The key as it is now, white space around it trimmed. It matches `^[!-~]{1,512}$`.
+
+        Raises PollError(KEY) whose detail names the source and the fault, never the content.
+        """
+        where, text = self._found()
+        key = text.strip(_WHITE)
+        fault = _fault(key)
+        if fault is not None:
+            raise PollError(Reason.KEY, f"{where} {fault}")
+        return Secret(key)
+
+    def _found(self) -> tuple[str, str]:
+        account = self._account
+        if account.access_key_file is not None:
+            where = f"access_key_file {account.access_key_file}"
+            return where, _file_text(account.access_key_file, where)
+        if account.access_key_env is not None:
+            return f"environment variable {account.access_key_env}", os.environ.get(account.access_key_env, "")
+        return "access_key", account.access_key.reveal() if account.access_key else ""
+
+
+def _file_text(path: Path, where: str) -> str:
+    try:
+        content = _file_bytes(path, where)
+    except (OSError, ValueError) as exc:
+        fault = exc.strerror if isinstance(exc, OSError) else "not a usable path"
+        raise PollError(Reason.KEY, f"{where} cannot be read: {fault}") from None
+    if len(content) > _LARGEST_FILE:
+        raise PollError(Reason.KEY, f"{where} is larger than {_LARGEST_FILE} bytes")
+    return content.decode(errors="surrogateescape")
+
+
+def _file_bytes(path: Path, where: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe must not wait for its writer
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise PollError(Reason.KEY, f"{where} is not a regular file")
+        return os.read(descriptor, _LARGEST_FILE + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _fault(key: str) -> str | None:
+    if not key:
+        return "is empty or not set"
+    if key.startswith("\ufeff"):
+        return "starts with a byte order mark"
+    if "\n" in key or "\r" in key:
+        return "holds several lines"
+    if not key.isascii():
+        return "holds a character that is not ASCII"
+    if not all("!" <= character <= "~" for character in key):
+        return "holds a blank or a control character"
+    if len(key) > _LONGEST_KEY:
+        return f"is longer than {_LONGEST_KEY} characters"
+    return None

@@ -1,0 +1,187 @@
+"""From bytes to Task, purely. One bad field spoils only itself, one bad element of a list only itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from exporter.client.text import clean
+from exporter.model import PollError, Reason, Task, TaskList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
+
+_ID = re.compile(r"[0-9]{1,20}")
+_LONGEST_INTEGER = 40  # characters; int() of thousands of digits is slow, then a ValueError
+_LATEST_SECONDS = 10**11  # CONTRACT.md: beyond it an instant can only be in milliseconds
+_MOST_RUNS = 2**63
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+def decode(body: bytes) -> object:
+    """The JSON value of a body in strict UTF-8; one byte order mark is tolerated, of duplicate keys the last wins.
+
+    Raises PollError(BAD_JSON).
+    """
+    # Python hooks let the interpreter switch threads amid a big list; the C scanner alone never does.
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_int=_integer)
+    except UnicodeDecodeError:
+        detail = "the body is not UTF-8"
+    except RecursionError:
+        detail = "the JSON is nested too deeply"
+    except ValueError:
+        detail = "the body is not JSON"
+    raise PollError(Reason.BAD_JSON, detail)
+
+
+def parse_task(payload: object, *, expected_id: str | None) -> Task:
+    """The task of a Get Task answer; with `expected_id` (decimal text) no other task's answer is accepted.
+
+    Raises PollError(BAD_SHAPE) when it is no task object with a usable id, PollError(WRONG_ID) for another's.
+    """
+    if not isinstance(payload, dict):
+        raise PollError(Reason.BAD_SHAPE, f"expected a task object, found {_kind(payload)}")
+    task_id = _task_id(payload.get("id"))
+    if task_id is None:
+        raise PollError(Reason.BAD_SHAPE, "the task object has no usable id")
+    if expected_id is not None and task_id != _task_id(expected_id):
+        raise PollError(Reason.WRONG_ID, "the answer is another task's")
+    return _task(task_id, _Fields(payload))
+
+
+def parse_list(payload: object) -> TaskList:
+    """The tasks of a List Tasks answer; of two elements with one id the first wins.
+
+    Raises PollError(BAD_SHAPE) when it is not `{"tasks": [...]}`.
+    """
+    elements = payload.get("tasks") if isinstance(payload, dict) else None
+    if not isinstance(elements, list):
+        raise PollError(Reason.BAD_SHAPE, 'expected an object whose "tasks" is an array')
+    tasks: dict[str, Task] = {}
+    unreadable = 0
+    for element in elements:
+        task_id = _task_id(element.get("id")) if isinstance(element, dict) else None
+        if task_id is None:
+            unreadable += 1
+        elif task_id not in tasks:
+            tasks[task_id] = _task(task_id, _Fields(element))
+    return TaskList(tasks=tuple(tasks.values()), unreadable=unreadable)
+
+
+class _Fields:
+    """The members of one task object, and the names of those that were there but unusable."""
+
+    def __init__(self, payload: dict[str, object]) -> None:
+        self._payload = payload
+        self.bad: set[str] = set()
+
+    def take(self, name: str, read: Callable[[object], _T]) -> _T | None:
+        """What `read` makes of the member, or None: absent, or refused by `read` with a ValueError and so bad."""
+        if name not in self._payload:
+            return None
+        try:
+            return read(self._payload[name])
+        except ValueError:
+            self.bad.add(name)
+            return None
+
+
+def _task(task_id: str, fields: _Fields) -> Task:
+    last_run = fields.take("last_run", _whole)
+    plausible = last_run is None or 0 <= last_run <= _LATEST_SECONDS
+    return Task(
+        id=task_id,
+        name=fields.take("name", _name) or "",
+        api=fields.take("api", _word) or "",
+        frequency=fields.take("frequency", _word) or "",
+        crontab=fields.take("crontab", _crontab),
+        timezone=fields.take("timezone", _timezone),
+        enabled=fields.take("enabled", _flag),
+        created_at=fields.take("created", _created_at),
+        last_run_at=_instant(last_run) if plausible else None,
+        runs=fields.take("runs", _runs),
+        implausible=not plausible,
+        bad_fields=frozenset(fields.bad),
+    )
+
+
+def _task_id(value: object) -> str | None:
+    """The canonical decimal text of an id of 1 to 20 digits, exact: an integer or a string of digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return str(int(value))
+    return None
+
+
+def _name(value: object) -> str:
+    return clean(_text(value), 200)
+
+
+def _word(value: object) -> str:
+    return clean(_text(value), 64)
+
+
+def _crontab(value: object) -> str:
+    # One character more than the longest that schedule accepts: an overlong one must not be cut to a valid one.
+    return clean(_text(value), 257, blanks="\t")
+
+
+def _timezone(value: object) -> str:
+    return clean(_text(value), 128, blanks="")
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004 -- the one error that _Fields.take knows
+    return value
+
+
+def _created_at(value: object) -> datetime | None:
+    seconds = _whole(value)
+    if seconds is not None and not 0 <= seconds <= _LATEST_SECONDS:
+        raise ValueError("expected an instant in seconds")
+    return _instant(seconds)
+
+
+def _runs(value: object) -> int | None:
+    runs = _whole(value)
+    if runs is not None and not 0 <= runs <= _MOST_RUNS:
+        raise ValueError("expected a count")
+    return runs
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    """Absent, null and 0 mean never."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, also when written as 12.0; null is as good as absent where a number is expected."""
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise ValueError("expected a whole number")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected a string")  # noqa: TRY004 -- the one error that _Fields.take knows
+    return value
+
+
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "a number")

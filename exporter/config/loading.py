@@ -1,0 +1,119 @@
+"""From a file to a Config: read, parse strictly, check, merge. Every mistake of the file is told at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from exporter.config import checks, door, translate
+from exporter.config.messages import ConfigError, Mistake, escaped, problems
+from exporter.config.schema import AccountSection, RootSection, Section
+from exporter.config.values import Account, Api, Config, MissedRun, Poll
+from exporter.model import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.config.door import Document
+
+
+def load(path: Path) -> Config:
+    """The configuration in a file. Raises ConfigError, also for a file that cannot be read."""
+    return parse(_content(path), name=str(path), directory=path.absolute().parent)
+
+
+def parse(content: bytes | str, *, name: str, directory: Path) -> Config:
+    """The configuration in a text; relative paths in it start at `directory`. Raises ConfigError."""
+    document = door.read(content)
+    root, wrong = _checked(document)
+    if root is None or wrong:
+        raise ConfigError(problems(wrong, name=name, marks=document.marks))
+    return _built(root, name=name, directory=directory.absolute())
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(door.LARGEST_FILE + 1)
+    except FileNotFoundError:
+        found = "no such file"
+    except IsADirectoryError:
+        found = "a directory"
+    except PermissionError:
+        found = "a file that we may not read"
+    except (OSError, ValueError):
+        found = "a file that cannot be read"
+    raise ConfigError((f"{escaped(str(path))}: found {found}, expected a configuration file",))
+
+
+def _checked(document: Document) -> tuple[RootSection | None, list[Mistake]]:
+    if not document.whole:
+        return None, list(document.mistakes)
+    root: RootSection | None = None
+    wrong: list[Mistake] = []
+    try:
+        root = RootSection.model_validate(document.data)
+    except ValidationError as error:
+        wrong += translate.mistakes(error)
+    wrong += checks.mistakes(document.data)
+    refused = document.refused
+    fresh = (one for one in wrong if not any(one.path[:end] in refused for end in range(len(one.path) + 1)))
+    return root, [*document.mistakes, *fresh]
+
+
+def _built(root: RootSection, *, name: str, directory: Path) -> Config:
+    top = Config(
+        accounts=(),
+        name=name,
+        directory=directory,
+        api=_api(Api(), root.api, directory),
+        poll=_poll(root.poll),
+        missed_run=_over(MissedRun(), root.missed_run),
+    )
+    return dataclasses.replace(top, accounts=tuple(_account(one, root, top) for one in root.accounts))
+
+
+def _account(account: AccountSection, root: RootSection, top: Config) -> Account:
+    given = account.model_fields_set
+    directory = top.directory
+    lenience = _over(top.missed_run, account.missed_run)
+    return Account(
+        name=account.name,
+        access_key=Secret(account.access_key.strip()) if "access_key" in given else None,
+        access_key_file=directory / account.access_key_file if "access_key_file" in given else None,
+        access_key_env=account.access_key_env if "access_key_env" in given else None,
+        tasks=account.tasks,
+        exclude=frozenset(account.exclude),
+        overrides={one.id: _over(lenience, one) for one in account.overrides},
+        api=_api(top.api, account.api, directory),
+        poll=_poll(root.poll, account.poll),
+        missed_run=lenience,
+    )
+
+
+def _api(base: Api, section: Section, directory: Path) -> Api:
+    given = _given(section)
+    if given.get("ca_file") is not None:
+        given["ca_file"] = directory / given["ca_file"]
+    return dataclasses.replace(base, **given)
+
+
+def _poll(*sections: Section) -> Poll:
+    """Later sections over earlier ones; a `stale_after` nobody gave grows with the interval."""
+    given = {key: value for section in sections for key, value in _given(section).items()}
+    poll = dataclasses.replace(Poll(), **given)
+    if "stale_after" in given:
+        return poll
+    return dataclasses.replace(poll, stale_after=max(poll.stale_after, 2 * poll.interval))
+
+
+def _over(base: MissedRun, section: Section) -> MissedRun:
+    given = _given(section)
+    given.pop("id", None)
+    return dataclasses.replace(base, **given)
+
+
+def _given(section: Section) -> dict[str, Any]:
+    return {key: getattr(section, key) for key in section.model_fields_set}

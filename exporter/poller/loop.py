@@ -1,0 +1,178 @@
+"""The loop that polls one account: what to ask, and what to do with the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import structlog
+
+from exporter.model import PollError, Reason
+from exporter.poller.pace import Limiter, pause_after, stable_offset, wait_between_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime, timedelta
+
+    from exporter.client import Fetched
+    from exporter.config import Account
+    from exporter.model import Task, TaskList
+    from exporter.store import Store
+
+WORKERS = 4  # requests of one account under way at once
+_BEAT_SECONDS = 5.0
+Value = TypeVar("Value")
+
+
+class Upstream(Protocol):
+    """The API as the poller sees it. What is meant to be raised is PollError."""
+
+    async def get_task(self, task_id: str) -> Fetched[Task]: ...
+    async def list_tasks(self) -> Fetched[TaskList]: ...
+    async def aclose(self) -> None: ...
+
+
+class Poller:
+    """Polls one account. `now` is the wall clock; waiting is done on the event loop's monotonic one.
+
+    `host` is anything that tells this exporter's machine from others: it only spreads the requests.
+    """
+
+    def __init__(
+        self, account: Account, upstream: Upstream, store: Store, *, now: Callable[[], datetime], host: str
+    ) -> None:
+        self._account = account
+        self._upstream = upstream
+        self._store = store
+        self._now = now
+        self._offset = stable_offset(account.name, host) if account.fetch == "list" else None
+        self._limiter = Limiter(account.api.requests_per_minute)
+        self._blocked_until_seconds = 0.0
+        self._refusals = 0  # 429s in a row
+        self._log = structlog.get_logger().bind(account=account.name)
+        self.beat_seconds: float | None = None  # when, on the event loop's clock, the loop last showed life
+
+    async def run(self) -> None:
+        """Rounds without end, the first at once. What a round meets is recorded, never raised."""
+        loop = asyncio.get_running_loop()
+        spread_seconds = 0.0
+        while True:
+            began_at, began_seconds = self._now(), loop.time()
+            try:
+                await self.round(spread_seconds=spread_seconds)
+            except Exception as error:  # noqa: BLE001 - a bug in a round must not end the polling
+                self._bug(error)
+            wait = wait_between_rounds(began_at, self._account.poll.interval, offset=self._offset)
+            await self._until(max(began_seconds + wait.total_seconds(), self._blocked_until_seconds))
+            spread_seconds = self._account.poll.interval.total_seconds()
+
+    async def round(self, *, spread_seconds: float = 0.0) -> None:
+        """One pass over the account; Get Task polls are spread evenly over `spread_seconds`."""
+        began_seconds = asyncio.get_running_loop().time()
+        tally: Counter[str] = Counter()
+        try:
+            if self._account.tasks == "all" or self._account.fetch == "list":
+                await self._poll_list(tally)
+            else:
+                await self._poll_each(self._account.tasks, spread_seconds, tally)
+        finally:
+            self._store.record_round(self._account.name)
+        self._tell(tally, seconds=asyncio.get_running_loop().time() - began_seconds)
+
+    async def _poll_list(self, tally: Counter[str]) -> None:
+        answer = await self._ask(self._upstream.list_tasks, tally)
+        if answer is None:
+            return
+        wanted = [task for task in answer.value.tasks if self._wanted(task.id)]
+        kept = wanted[: self._account.poll.max_tasks]
+        dropped = len(wanted) - len(kept)
+        tally.update(tasks=len(kept), unreadable=answer.value.unreadable, dropped=dropped)
+        self._store.record_list(self._account.name, kept, dropped=dropped, fetched_at=answer.fetched_at)
+
+    def _wanted(self, task_id: str) -> bool:
+        listed = self._account.tasks
+        return task_id not in self._account.exclude and (listed == "all" or task_id in listed)
+
+    async def _poll_each(self, ids: Sequence[str], spread_seconds: float, tally: Counter[str]) -> None:
+        """Each id once, over a fixed set of workers; the round ends when all are answered, so none overlaps itself."""
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(WORKERS, len(ids))):
+                group.create_task(self._work(queue, tally))
+            began_seconds = asyncio.get_running_loop().time()
+            for index, task_id in enumerate(ids):
+                await self._until(began_seconds + index * spread_seconds / len(ids))
+                queue.put_nowait(task_id)
+            for _ in range(min(WORKERS, len(ids))):
+                queue.put_nowait(None)
+
+    async def _work(self, queue: asyncio.Queue[str | None], tally: Counter[str]) -> None:
+        while (task_id := await queue.get()) is not None:
+            await self._poll_task(task_id, tally)
+
+    async def _poll_task(self, task_id: str, tally: Counter[str]) -> None:
+        answer = await self._ask(lambda: self._upstream.get_task(task_id), tally, task_id=task_id)
+        if answer is not None:
+            tally["tasks"] += 1
+            self._store.record_task(self._account.name, answer.value, fetched_at=answer.fetched_at)
+
+    async def _ask(
+        self, fetch: Callable[[], Awaitable[Fetched[Value]]], tally: Counter[str], *, task_id: str | None = None
+    ) -> Fetched[Value] | None:
+        """The answer, or None when there is none: then the failure is recorded. Nothing is asked while blocked."""
+        await self._until(self._limiter.take(asyncio.get_running_loop().time()))
+        if asyncio.get_running_loop().time() < self._blocked_until_seconds:
+            return None
+        try:
+            answer = await fetch()
+        except PollError as error:
+            self._failed(error, tally, task_id)
+        except Exception as error:  # noqa: BLE001 - a bug in one fetch must not cost the others
+            self._bug(error)
+            self._failed(PollError(Reason.INTERNAL, type(error).__name__), tally, task_id)
+        else:
+            self._refusals = 0
+            return answer
+        return None
+
+    def _failed(self, error: PollError, tally: Counter[str], task_id: str | None) -> None:
+        tally[error.reason.value] += 1
+        self._store.record_failure(self._account.name, error.reason, task_id=task_id)
+        self._log.debug("Poll failed", task_id=task_id, reason=error.reason.value, detail=error.detail or None)
+        self._refusals = self._refusals + 1 if error.reason is Reason.HTTP_429 else 0
+        pause = pause_after(error.reason, asked=error.blocked_for, refusals=self._refusals)
+        if pause is not None:
+            self._block(pause)
+
+    def _block(self, pause: timedelta) -> None:
+        until_seconds = asyncio.get_running_loop().time() + pause.total_seconds()
+        if until_seconds > self._blocked_until_seconds:
+            self._blocked_until_seconds = until_seconds
+            self._store.record_block(self._account.name, self._now() + pause)
+
+    def _bug(self, error: Exception) -> None:
+        self._store.record_internal_error("poll")
+        self._log.error("Internal error", where="poll", error=error)
+
+    def _tell(self, tally: Counter[str], *, seconds: float) -> None:
+        """One line for a round, with its facts."""
+        failures = {reason.value: tally[reason.value] for reason in Reason if tally[reason.value]}
+        (self._log.warning if failures else self._log.info)(
+            "Polled",
+            fetch=self._account.fetch,
+            tasks=tally["tasks"],
+            unreadable=tally["unreadable"] or None,
+            dropped=tally["dropped"] or None,
+            failed=sum(failures.values()) or None,
+            reason=",".join(failures) or None,
+            seconds=round(seconds, 3),
+        )
+
+    async def _until(self, at_seconds: float) -> None:
+        """Sleep until then on the loop's clock, showing life meanwhile."""
+        loop = asyncio.get_running_loop()
+        self.beat_seconds = loop.time()
+        while (left := at_seconds - loop.time()) > 0:
+            await asyncio.sleep(min(left, _BEAT_SECONDS))
+            self.beat_seconds = loop.time()

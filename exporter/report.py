@@ -1,0 +1,179 @@
+"""The single reader of the store: facts and one `now` in, everything there is to show out.
+
+A schedule is asked only when a poll has changed a task's facts or a fire has passed, never at every scrape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.judge import Missed, count_missed, expect, judge, lateness, unknown
+from exporter.model import Expectation, Problem, Report, State, TaskReport, Verdict
+from exporter.schedule import Schedule, ScheduleError, Schedules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from exporter.model import AccountReport, Policy, Task
+    from exporter.store import Store, TaskFacts
+
+_log = structlog.get_logger()
+MOST_SKEW = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class _Memo:
+    """What is derived from one task's facts and holds until they change or the next fire passes."""
+
+    task: Task
+    observed_since_at: datetime | None
+    schedule: Schedule | ScheduleError | None
+    expected: Expectation | Problem
+    late: timedelta | None = None
+    previous_fire_at: datetime | None = None
+    next_fire_at: datetime | None = None
+    asked_at: datetime | None = None
+    missed: tuple[datetime, Missed] | None = None  # counted until
+
+
+class Reporter:
+    """Builds the report. Holds memos, no facts: dropping one costs time, never truth."""
+
+    def __init__(self, store: Store, policies: Mapping[str, Callable[[str], Policy]]) -> None:
+        self._store = store
+        self._policies = policies
+        self._schedules = Schedules()
+        self._memos: dict[tuple[str, str], _Memo] = {}
+        self._latest: tuple[int, Report] | None = None
+
+    def report(self, now: datetime) -> Report:
+        """The report at `now`. Within one second and without news it is the same object: one rendering serves."""
+        if self._latest is not None and self._latest[0] == self._store.version:
+            report = self._latest[1]
+            if timedelta() <= now - report.at < timedelta(seconds=1) and now.second == report.at.second:
+                return report
+        report = self._build(now)
+        self._latest = (self._store.version, report)
+        return report
+
+    def _build(self, now: datetime) -> Report:
+        read = list(self._store.read())
+        tasks = tuple(self._survive(account, facts, now) for account, each in read for facts in each.values())
+        if len(self._memos) > len(tasks):
+            there = {(task.account, task.task_id) for task in tasks}
+            self._memos = {key: memo for key, memo in self._memos.items() if key in there}
+        accounts = tuple(_without_passed_block(account, now) for account, _ in read)
+        return Report(now, accounts, tasks, self._store.internal_errors)
+
+    def _survive(self, account: AccountReport, facts: TaskFacts, now: datetime) -> TaskReport:
+        """A bug met in judging one task must not hide the others."""
+        try:
+            return self._task(account, facts, now)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._store.record_internal_error("report")
+            _log.error("Internal error", where="report", task_id=facts.task_id, error=error)
+            verdict = Verdict(State.UNKNOWN, "an internal error, told in the log, keeps the verdict away")
+            return TaskReport(account.name, facts.task_id, verdict, facts.fetch_success, task=facts.task)
+
+    def _task(self, account: AccountReport, facts: TaskFacts, now: datetime) -> TaskReport:
+        if facts.task is None or facts.fetched_at is None:
+            return _without_data(account.name, facts)
+        policy = self._policies[account.name](facts.task_id)
+        memo = self._memo((account.name, facts.task_id), facts.task, facts.observed_since_at, policy)
+        verdict = judge(facts.task, memo.expected, fetched_at=facts.fetched_at, now=now, stale_after=policy.stale_after)
+        stale = now - facts.fetched_at > policy.stale_after
+        verdict = _doubted(verdict, stale=stale, skewed=abs(account.clock_skew or timedelta()) > MOST_SKEW)
+        if verdict.state is State.MISSED:
+            verdict = replace(verdict, consecutive=_count(memo, until=min(facts.fetched_at, now)))
+        if facts.task.enabled is not False:
+            _look_at_fires(memo, now)
+        return _shown(account.name, facts, memo, verdict, age=None if stale else _age(facts.task, now))
+
+    def _memo(self, key: tuple[str, str], task: Task, observed_since_at: datetime | None, policy: Policy) -> _Memo:
+        memo = self._memos.get(key)
+        if memo is None or memo.task != task or memo.observed_since_at != observed_since_at:
+            memo = self._memos[key] = self._derive(task, observed_since_at, policy)
+        return memo
+
+    def _derive(self, task: Task, observed_since_at: datetime | None, policy: Policy) -> _Memo:
+        if task.crontab is None or task.timezone is None:
+            return _Memo(task, observed_since_at, None, Problem.BAD_FIELD)
+        schedule = self._schedules.get(task.crontab, task.timezone)
+        if isinstance(schedule, ScheduleError):
+            return _Memo(task, observed_since_at, schedule, schedule.problem)
+        expected = expect(task, schedule, policy, observed_since_at=observed_since_at)
+        return _Memo(task, observed_since_at, schedule, expected, late=lateness(task, schedule, expected))
+
+
+def _without_passed_block(account: AccountReport, now: datetime) -> AccountReport:
+    blocked = account.blocked_until_at is not None and account.blocked_until_at > now
+    return account if blocked or account.blocked_until_at is None else replace(account, blocked_until_at=None)
+
+
+def _without_data(account: str, facts: TaskFacts) -> TaskReport:
+    if facts.not_found:
+        verdict = unknown(Problem.NOT_FOUND, "the API does not know this id")
+    else:
+        verdict = unknown(Problem.NO_DATA, "no poll has told of this task yet")
+    return TaskReport(account, facts.task_id, verdict, facts.fetch_success)
+
+
+def _doubted(verdict: Verdict, *, stale: bool, skewed: bool) -> Verdict:
+    """Withdraw the verdict while our clock and the API's disagree; name every problem that keeps it away."""
+    if verdict.state is State.DISABLED or not (skewed or verdict.state is State.UNKNOWN):
+        return verdict
+    others = (Problem.STALE,) * stale + (Problem.CLOCK_SKEW,) * skewed
+    problems = tuple(dict.fromkeys((*verdict.problems, *others)))
+    if verdict.state is State.UNKNOWN:
+        return replace(verdict, problems=problems)
+    rule = "our clock and the API's differ by more than 60 s"
+    return replace(verdict, state=State.UNKNOWN, rule=rule, problems=problems, consecutive=None)
+
+
+def _count(memo: _Memo, *, until: datetime) -> int:
+    if not isinstance(memo.schedule, Schedule) or not isinstance(memo.expected, Expectation):
+        return 0
+    since = memo.missed[1] if memo.missed is not None and memo.missed[0] <= until else None
+    if memo.missed is None or memo.missed[0] != until:
+        memo.missed = (until, count_missed(memo.schedule, memo.expected, until=until, since=since))
+    return memo.missed[1].count
+
+
+def _look_at_fires(memo: _Memo, now: datetime) -> None:
+    if not isinstance(memo.schedule, Schedule):
+        return
+    passed = memo.next_fire_at is not None and now >= memo.next_fire_at
+    if memo.asked_at is None or passed or now < memo.asked_at:
+        memo.previous_fire_at, memo.next_fire_at = (
+            memo.schedule.previous_fire(now),
+            memo.schedule.next_fire(now),
+        )
+        memo.asked_at = now
+
+
+def _age(task: Task, now: datetime) -> timedelta | None:
+    return None if task.last_run_at is None else max(now - task.last_run_at, timedelta())
+
+
+def _shown(account: str, facts: TaskFacts, memo: _Memo, verdict: Verdict, *, age: timedelta | None) -> TaskReport:
+    return TaskReport(
+        account,
+        facts.task_id,
+        verdict,
+        facts.fetch_success,
+        task=facts.task,
+        fetched_at=facts.fetched_at,
+        observed_since_at=facts.observed_since_at,
+        expectation=memo.expected if isinstance(memo.expected, Expectation) else None,
+        schedule_valid=isinstance(memo.schedule, Schedule),
+        schedule_error=str(memo.schedule) if isinstance(memo.schedule, ScheduleError) else "",
+        previous_fire_at=memo.previous_fire_at,
+        next_fire_at=memo.next_fire_at,
+        last_run_age=age,
+        lateness=memo.late,
+    )

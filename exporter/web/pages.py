@@ -1,0 +1,220 @@
+"""The status page: the report in the words and times of a reader, most troubled tasks first."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from exporter.model import Problem, State
+from exporter.web.words import PROBLEM_WORDS, REASON_WORDS, STATE_WORDS, count_of, sentence, span_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.model import AccountReport, Report, TaskReport
+
+MAX_ROWS = 500
+REFRESH_SECONDS = 15
+TROUBLE = (State.MISSED, State.UNKNOWN, State.DUE, State.NEVER_RAN, State.OK, State.DISABLED)
+NOTABLE_SKEW = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """An instant for a reader: the words shown, and RFC 3339 and plain UTC behind them."""
+
+    text: str
+    iso: str
+    utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One account."""
+
+    name: str
+    status: str  # up, down, waiting: also its CSS class
+    status_words: str
+    last_success: Stamp | None
+    tasks: int | None
+    interval: str
+    failure: str | None
+    blocked_until: Stamp | None
+    skew: str | None
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task."""
+
+    account: str
+    id: str
+    name: str
+    crontab: str
+    timezone: str
+    state: State
+    state_words: str
+    in_a_row: str | None
+    last_run: Stamp | None
+    runs: int | None
+    previous_fire: Stamp | None
+    next_fire: Stamp | None
+    why: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+class StatusPage:
+    """Renders the report as HTML. Its style is inline, and let through by its hash alone."""
+
+    def __init__(self, *, version: str, telemetry_path: str) -> None:
+        loader = PackageLoader("exporter.web")
+        env = Environment(
+            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        )
+        style = loader.get_source(env, "style.css")[0]
+        self._policy = _content_policy(style)
+        self._template = env.get_template("status.html")
+        self._fixed = {
+            "style": Markup(style),  # noqa: S704 - our own file, without a word from outside
+            "version": version,
+            "metrics_link": telemetry_path.lstrip("/"),
+        }
+
+    def render(self, report: Report, *, refreshes: bool = True) -> bytes:
+        text = self._template.render(self._fixed, **view(report), refreshes=refreshes)
+        return text.encode("utf-8", "replace")
+
+    def headers(self, *, refreshes: bool = True) -> dict[str, str]:
+        """The page's own headers: what a browser may do with it, and when it asks again."""
+        headers = {"Content-Security-Policy": self._policy, "Referrer-Policy": "no-referrer"}
+        return {**headers, "Refresh": str(REFRESH_SECONDS)} if refreshes else headers
+
+
+def _content_policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def view(report: Report) -> dict[str, object]:
+    """What the template shows, in its order."""
+    ranked = sorted(report.tasks, key=_rank)
+    states = Counter(each.verdict.state for each in report.tasks)
+    return {
+        "at": _stamp(report.at, f"{report.at:%H:%M:%S} UTC"),
+        "cards": [_card(each, report.at) for each in report.accounts],
+        "counts": [(state, STATE_WORDS[state], states[state]) for state in TROUBLE],
+        "headline": _headline(states),
+        "missed": states[State.MISSED],
+        "rows": [_row(each, report.at) for each in ranked[:MAX_ROWS]],
+        "total": len(ranked),
+        "awaited": [each.name for each in report.accounts if not each.polled],
+    }
+
+
+def _rank(known: TaskReport) -> tuple[int, str, str, int, str]:
+    name = known.task.name.casefold() if known.task else ""
+    return TROUBLE.index(known.verdict.state), known.account, name, len(known.task_id), known.task_id
+
+
+def _headline(states: Mapping[State, int]) -> str:
+    total = sum(states.values())
+    if states[State.MISSED]:
+        return f"{states[State.MISSED]} of {count_of(total, 'task')} missed a run"
+    if states[State.UNKNOWN]:
+        return f"No missed run is known; {count_of(states[State.UNKNOWN], 'task')} cannot be judged"
+    return f"No missed run among {count_of(total, 'task')}" if total else "No task to watch yet"
+
+
+def _card(account: AccountReport, now: datetime) -> Card:
+    status = "waiting" if not account.polled else "up" if account.up else "down"
+    blocked, skew = account.blocked_until_at, account.clock_skew
+    return Card(
+        name=account.name,
+        status=status,
+        status_words={"waiting": "First poll pending", "up": "Up", "down": "Poll failing"}[status],
+        last_success=_relative(account.last_success_at, now),
+        tasks=account.tasks,
+        interval=span_words(account.interval),
+        failure=REASON_WORDS[account.last_reason] if account.last_reason else None,
+        blocked_until=_relative(blocked, now) if blocked and blocked > now else None,
+        skew=_skew_words(skew) if skew is not None and abs(skew) >= NOTABLE_SKEW else None,
+        dropped=account.dropped,
+    )
+
+
+def _skew_words(skew: timedelta) -> str:
+    return f"the API's clock is {span_words(abs(skew))} {'ahead of' if skew > timedelta(0) else 'behind'} ours"
+
+
+def _row(known: TaskReport, now: datetime) -> Row:
+    task, verdict = known.task, known.verdict
+    zone = _zone(known)
+    missed_in_a_row = verdict.consecutive if verdict.state is State.MISSED else None
+    return Row(
+        account=known.account,
+        id=known.task_id,
+        name=task.name if task else "",
+        crontab=(task.crontab or "") if task else "",
+        timezone=(task.timezone or "") if task else "",
+        state=verdict.state,
+        state_words=STATE_WORDS[verdict.state],
+        in_a_row=f"{missed_in_a_row} in a row" if missed_in_a_row and missed_in_a_row > 1 else None,
+        last_run=_relative(task.last_run_at, now) if task else None,
+        runs=task.runs if task else None,
+        previous_fire=_local(known.previous_fire_at, zone),
+        next_fire=_local(known.next_fire_at, zone),
+        why=tuple(_reasons(known, now)),
+        problems=tuple(PROBLEM_WORDS[problem] for problem in verdict.problems),
+    )
+
+
+def _reasons(known: TaskReport, now: datetime) -> Iterator[str]:
+    """The rule that decided, what is wrong, and the times that matter to it."""
+    verdict, task = known.verdict, known.task
+    yield sentence(verdict.rule)
+    if known.schedule_error:
+        yield sentence(known.schedule_error)
+    if verdict.deadline_at and verdict.state in (State.DUE, State.MISSED):
+        yield f"Deadline: {_ago(verdict.deadline_at, now)}."
+    if task and task.bad_fields:
+        yield f"Unusable: {', '.join(sorted(task.bad_fields))}."
+    if known.fetched_at and (known.fetch_success is False or Problem.STALE in verdict.problems):
+        yield f"Last fetched {_ago(known.fetched_at, now)}."
+
+
+def _zone(known: TaskReport) -> ZoneInfo | None:
+    name = known.task.timezone if known.task and known.schedule_valid else None
+    try:
+        return ZoneInfo(name) if name else None
+    except (ValueError, OSError, KeyError):
+        return None
+
+
+def _local(at: datetime | None, zone: ZoneInfo | None) -> Stamp | None:
+    """A fire in the task's own time; in UTC where its zone is not known."""
+    return None if at is None else _stamp(at, f"{at.astimezone(zone or UTC):%a %d %b, %H:%M %Z}")
+
+
+def _relative(at: datetime | None, now: datetime) -> Stamp | None:
+    return None if at is None else _stamp(at, _ago(at, now))
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return f"{span_words(now - at)} ago" if at <= now else f"in {span_words(at - now)}"
+
+
+def _stamp(at: datetime, text: str) -> Stamp:
+    utc = at.astimezone(UTC)
+    return Stamp(text, f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC")

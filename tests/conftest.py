@@ -1,0 +1,59 @@
+"""What every test may ask for, and the account of what could not be tried.
+
+A test marked `real` asks `component` for what it needs; `make test` fetches the components into `.tools`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MISSING = re.compile(r"component missing: (\S+) \((.*)\)")
+
+
+@pytest.fixture(scope="session")
+def component(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """The path of a fetched program by its name: prometheus, promtool, chromium.
+
+    Where it is missing the test is skipped with the recorded reason; under CI it fails.
+    """
+    tools = pytestconfig.rootpath / ".tools"
+
+    def find(name: str) -> Path:
+        program = tools / "bin" / name
+        if not program.exists():
+            recorded = tools / "missing" / name
+            reason = recorded.read_text().strip() if recorded.exists() else "not fetched: run make test"
+            message = f"component missing: {name} ({reason})"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message, pytrace=False)
+            pytest.skip(message)
+        return program.resolve()
+
+    return find
+
+
+def what_was_said(report: pytest.TestReport) -> str:
+    """The message of a skip or a failure; pytest holds the first as (file, line, message)."""
+    return report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    missing = Counter(
+        found.groups()
+        for outcome in ("skipped", "error", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if (found := MISSING.search(what_was_said(report)))
+    )
+    for (name, reason), tests in sorted(missing.items()):
+        terminalreporter.write_line(f"component missing: {name} ({reason}), {tests} tests not run", yellow=True)
+    if steps := os.environ.get("FAILED_BEFORE"):
+        terminalreporter.write_line(f"failed before these tests, see above: {steps}", red=True)

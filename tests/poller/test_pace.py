@@ -1,0 +1,77 @@
+"""When to ask: alignment, spread, back-off and the ceiling, as plain numbers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from builders import at
+from exporter.model import Reason
+from exporter.poller.pace import Limiter, pause_after, stable_offset, wait_between_rounds
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("began", "interval", "next_round"),
+    [
+        ("2024-06-10 12:00:00Z", MINUTE, "2024-06-10 12:01:04Z"),
+        ("2024-06-10 12:00:04Z", MINUTE, "2024-06-10 12:01:04Z"),
+        ("2024-06-10 12:00:59Z", MINUTE, "2024-06-10 12:01:04Z"),
+        ("2024-06-10 12:01:30Z", 5 * MINUTE, "2024-06-10 12:05:04Z"),
+        ("2024-06-10 12:00:10Z", timedelta(seconds=90), "2024-06-10 12:01:40Z"),
+        ("2024-06-10 12:00:10Z", timedelta(seconds=5), "2024-06-10 12:00:15Z"),
+        ("2024-06-10 12:00:10Z", timedelta(days=1), "2024-06-11 00:00:04Z"),
+    ],
+)
+def test_rounds_begin_just_after_the_minute(began: str, interval: timedelta, next_round: str) -> None:
+    """Whole-minute intervals are aligned to the wall clock, others are simply spaced."""
+    wait = wait_between_rounds(at(began), interval, offset=timedelta(seconds=4))
+    assert at(next_round) == at(began) + wait
+
+
+def test_without_an_offset_rounds_are_simply_spaced() -> None:
+    """Get Task rounds have no minute to keep to."""
+    assert MINUTE == wait_between_rounds(at("2024-06-10 12:00:30Z"), MINUTE, offset=None)
+
+
+def test_the_offset_is_stable_and_spread() -> None:
+    """The same exporter knocks at the same second; a thousand of them use the whole of 2 to 7 s."""
+    offsets = [stable_offset("main", f"host-{number}").total_seconds() for number in range(1000)]
+    assert stable_offset("main", "host-1").total_seconds() == offsets[1]
+    assert all(2 <= offset < 7 for offset in offsets)
+    assert 150 < min(sum(int(offset) == second for offset in offsets) for second in range(2, 7))
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked", "refusals", "minutes"),
+    [
+        (Reason.HTTP_429, timedelta(seconds=30), 1, 0.5),
+        (Reason.HTTP_429, timedelta(days=31), 1, 60),
+        (Reason.HTTP_429, None, 1, 1),
+        (Reason.HTTP_429, None, 2, 2),
+        (Reason.HTTP_429, None, 6, 32),
+        (Reason.HTTP_429, None, 99, 60),
+        (Reason.HTTP_5XX, timedelta(minutes=3), 0, 3),
+        (Reason.HTTP_402, None, 0, 5),
+        (Reason.HTTP_423, None, 0, 5),
+        (Reason.HTTP_401, None, 0, None),
+        (Reason.HTTP_5XX, None, 0, None),
+        (Reason.TIMEOUT, None, 0, None),
+    ],
+)
+def test_pauses(reason: Reason, asked: timedelta | None, refusals: int, minutes: float | None) -> None:
+    """Retry-After is obeyed up to an hour; a bare 429 doubles the pause; a denied account is asked rarely."""
+    pause = pause_after(reason, asked=asked, refusals=refusals)
+    assert (None if minutes is None else minutes * MINUTE) == pause
+
+
+def test_the_ceiling_holds_in_every_minute() -> None:
+    """However impatient the asker, no 60 s hold more requests than allowed, and none waits longer than it must."""
+    limiter, sent = Limiter(10), []
+    for number in range(100):
+        sent.append(limiter.take(max(number * 0.1, sent[-1] if sent else 0)))
+    assert max(sum(start <= one < start + 60 for one in sent) for start in sent) == 10
+    assert sent == sorted(sent)
+    assert 9 * 60 == sent[90] - sent[0]

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# pins.sh: re-make requirements/*.txt from pyproject.toml, newest allowed versions, with the hashes of every platform's files.
+# No address of a registry is written, and no setting of this machine's pip is read.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+python=$(tools/find_python.sh oldest)
+uv=.tools/pins/bin/uv
+[ -x "$uv" ] || { "$python" -m venv --clear .tools/pins && .tools/pins/bin/pip --disable-pip-version-check -qq install uv; }
+
+compile() {
+  "$uv" pip compile --no-config --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --custom-compile-command 'make pins' --extra gzip "$@"
+}
+
+# The build backend is pinned like the rest, with what it asks for an editable installation.
+build_requires() {
+  "$python" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+  echo editables
+}
+
+compile pyproject.toml --output-file requirements/runtime.txt
+build_requires | compile pyproject.toml - --group test --group lint --output-file requirements/test.txt
