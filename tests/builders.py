@@ -115,6 +115,13 @@ class Scene:
         self.config = parse(config, name="config.yaml", directory=Path())
         self.house = app.build(self.config, now=clock.now, host="test-host", transport=self.wire)
 
+    def add_account(self, name: str, key: str, tasks: Iterable[SimTask]) -> None:
+        self.world.add_account(Account(name=name, access_key=key), tasks)
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[httpx.AsyncClient]:
         """The pollers at work, and a client for the exporter's own routes."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from client.wires import DATE, NOW, SAMPLES, TASK, answering
 
+from client.wires import DATE, NOW, SAMPLES, TASK, answering
 from exporter.client.exchange import Exchange
 from exporter.model import PollError, Reason
 

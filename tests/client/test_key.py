@@ -5,8 +5,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client.wires import an_account
 
+from client.wires import an_account
 from exporter.client import KeySource
 from exporter.model import PollError, Reason, Secret
 

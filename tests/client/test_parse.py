@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from client.wires import SAMPLES, TASK, TASK_ID, list_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from client.wires import SAMPLES, TASK, TASK_ID, list_of
 from exporter.client.parse import decode, parse_list, parse_task
 from exporter.model import PollError, Reason, Task, TaskList
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import certifi
 import pytest
-from client.wires import Observed, an_api, an_upstream
 
+from client.wires import Observed, an_api, an_upstream
 from exporter.client.transport import build_transport
 from exporter.model import PollError, Reason
 
@@ -43,7 +43,7 @@ def test_ca_file_is_tried_again(tmp_path: Path) -> None:
     assert Reason.TLS is asyncio.run(reason_of(upstream))
     path.write_bytes(Path(certifi.where()).read_bytes())
     assert Reason.CONNECT is asyncio.run(reason_of(upstream))
-    assert observed.codes == ["none"]
+    assert ["none"] == observed.codes
 
 
 async def reason_of(upstream: Upstream) -> Reason:

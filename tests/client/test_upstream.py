@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from client.wires import DATE, KEY, NOW, SAMPLES, TASK, TASK_ID, Observed, an_api, an_upstream, answering, list_of
 
+from client.wires import DATE, KEY, NOW, SAMPLES, TASK, TASK_ID, Observed, an_api, an_upstream, answering, list_of
 from exporter import __version__
 from exporter.client import Fetched, Upstream
 from exporter.model import PollError, Reason, Task, TaskList

@@ -14,11 +14,13 @@ import httpx
 
 from exporter.client import KeySource, Upstream
 from exporter.config import Account, Api
-from exporter.model import Secret
+from exporter.model import PollError, Secret, Task
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 KEY = "not-a-real-key"
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
@@ -77,9 +79,7 @@ def list_of(*elements: object) -> bytes:
 
 
 @asynccontextmanager
-async def listening(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], **options: ssl.SSLContext | None
-) -> AsyncIterator[int]:
+async def listening(serve: Serve, **options: ssl.SSLContext | None) -> AsyncIterator[int]:
     """A server on a free port of loopback that reads a request's head and lets `serve` answer."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -113,3 +113,41 @@ def whole(body: bytes = TASK, *headers: str, status: str = "200 OK") -> bytes:
     """The bytes of a proper answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+async def ask(base_url: str, *, observe: Observed | None = None, **api: Any) -> Task | PollError:
+    """The sample task, or why it could not be had."""
+    upstream = an_upstream(an_api(base_url, **api), observe=observe)
+    try:
+        return (await upstream.get_task(TASK_ID)).value
+    except PollError as error:
+        return error
+    finally:
+        await upstream.aclose()
+
+
+def ask_server(serve: Serve, *, scheme: str = "http", context: ssl.SSLContext | None = None, **api: Any) -> Any:
+    """What comes of asking a server that serves each connection like this."""
+
+    async def once() -> Task | PollError:
+        async with listening(serve, ssl=context) as port:
+            return await ask(f"{scheme}://127.0.0.1:{port}", **api)
+
+    return asyncio.run(once())
+
+
+def saying(answer: bytes) -> Serve:
+    """Answers anything with these bytes and closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        writer.write(answer)
+        await writer.drain()
+        writer.write_eof() if writer.can_write_eof() else writer.close()
+        await reader.read()
+
+    return serve
+
+
+async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
