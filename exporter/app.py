@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter import __version__
+from exporter import REVISION, __version__
 from exporter.client import KeySource, Upstream
 from exporter.config import format_duration
 from exporter.metrics import ReportCollector, build_registry
@@ -23,7 +24,7 @@ from exporter.web import Server, Sources, build_web
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     import httpx
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from exporter.config import Account, Config
     from exporter.model import Report
 
-REVISION = os.environ.get("SCREENSHOTMAX_EXPORTER_REVISION", "unknown")  # set by the image's build
 _SILENCE_SECONDS = 30.0  # beyond a request's deadline: a loop that shows no life for longer is taken for dead
 _LEAVE_SECONDS = 4.0  # for everything to end after a signal; an orchestrator kills after 30 s, a user long before
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+_HARMLESS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # a terminal that closes, a supervisor's habit
 _log = structlog.get_logger()
 
 
@@ -145,7 +147,8 @@ async def serve(house: House, sockets: Sequence[socket.socket]) -> int:
 
 def polling(house: House) -> dict[str, Coroutine[object, object, None]]:
     """The house's root loops by name."""
-    return {f"poller {number}": poller.run() for number, poller in enumerate(house.pollers, start=1)}
+    names = (account.name for account, _ in house.store.read())
+    return {f"poller of {name}": poller.run() for name, poller in zip(names, house.pollers, strict=True)}
 
 
 async def live_or_die(*, servers: Mapping[str, Server], loops: Mapping[str, Coroutine[object, object, None]]) -> int:
@@ -153,32 +156,53 @@ async def live_or_die(*, servers: Mapping[str, Server], loops: Mapping[str, Coro
 
     Servers finish the answers they have begun, loops are cancelled; what lingers is left behind.
     """
-    signalled = asyncio.Event()
-    _handle_signals(signalled)
+    asyncio.get_running_loop().set_exception_handler(_tell)
     serving = {asyncio.create_task(server.serve(), name=name) for name, server in servers.items()}
     looping = {asyncio.create_task(loop, name=name) for name, loop in loops.items()}
-    waiting = asyncio.create_task(signalled.wait(), name="signal")
-    done, _ = await asyncio.wait({*serving, *looping, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    ended = done - {waiting}
-    for task in ended:
-        _log.error("A root task has ended; leaving", task=task.get_name(), error=task.exception())
-    for server in servers.values():
-        server.stop()
-    for task in (*looping, waiting):
-        task.cancel()
-    await asyncio.wait({*serving, *looping}, timeout=_LEAVE_SECONDS)
+    with _signals() as signalled:
+        waiting = asyncio.create_task(signalled.wait(), name="signal")
+        done, _ = await asyncio.wait({*serving, *looping, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        ended = done - {waiting}
+        for task in ended:
+            error = None if task.cancelled() else task.exception()
+            _log.error("A root task has ended; leaving", task=task.get_name(), error=error)
+        for server in servers.values():
+            server.stop()
+        for task in (*looping, waiting):
+            task.cancel()
+        await asyncio.wait({*serving, *looping, waiting}, timeout=_LEAVE_SECONDS)
     return 1 if ended else 0
 
 
-def _handle_signals(signalled: asyncio.Event) -> None:
+def _tell(_loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
+    """An error that nobody caught. In asyncio's own words it would quote the objects it met, and so perhaps a key."""
+    _log.error("Internal error", where="event loop", error=context.get("exception"))
+
+
+@contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process on the spot, with 1.
+
+    Not the event loop's own handlers: those wait for a turn of the loop, which may be what does not come.
+    """
     loop = asyncio.get_running_loop()
+    signalled = asyncio.Event()
+    received: list[int] = []
 
     def leave(name: str) -> None:
-        if signalled.is_set():
-            os._exit(1)
         _log.warning(f"Received {name}, exiting gracefully...")
         signalled.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave, number.name)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes, or a supervisor's habit: no reason to die
+    def handle(number: int, _frame: object) -> None:
+        if received:
+            os._exit(1)
+        received.append(number)
+        loop.call_soon_threadsafe(leave, signal.Signals(number).name)
+
+    before = {number: signal.signal(number, handle) for number in _ENDING}
+    before |= {number: signal.signal(number, signal.SIG_IGN) for number in _HARMLESS}
+    try:
+        yield signalled
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import KEY, Clock, Scene, at, config_text, samples
 
+from builders import KEY, Clock, Scene, at, config_text, samples
 from exporter.simulator.faults import Fault, Kind
 from exporter.simulator.fleets import page_sample, sdk_sample
 from exporter.simulator.tasks import FROZEN, Behaviour, SimTask

@@ -4,50 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from typing import TYPE_CHECKING
 
-from exporter.cli.shared import add_config_flag, add_log_flags, load_or_exit, run_to_the_end, utc_now
-from exporter.model import State
+from exporter import app, logs
+from exporter.cli import table
+from exporter.cli.console import say
+from exporter.cli.loading import load_or_exit
+from exporter.cli.parser import COULD_NOT_ASK
+from exporter.cli.running import run_to_the_end, utc_now
+from exporter.model import Reason, State
+from exporter.web.words import REASON_WORDS
 
 if TYPE_CHECKING:
     import argparse
 
     from exporter.app import House
-    from exporter.model import Report
+    from exporter.model import AccountReport, Report
 
-OK, UNKNOWN, MISSED, COULD_NOT_ASK = range(4)
+OK, UNKNOWN, MISSED = range(3)
 _WORDS = {OK: "OK", UNKNOWN: "WARNING", MISSED: "CRITICAL", COULD_NOT_ASK: "UNKNOWN"}
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    add_config_flag(parser)
-    add_log_flags(parser, level="error")
-    parser.usage_exit = COULD_NOT_ASK  # type: ignore[attr-defined] # of our own parser class
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 all well, 1 something unknown, 2 something missed, 3 could not ask; missed wins."""
-    from exporter import app, logs
-
     logs.configure(level=options.log_level, form=options.log_format)
-    config = load_or_exit(options.config_file, code=COULD_NOT_ASK)
-    run_to_the_end(check(app.build(config, now=utc_now, host=socket.gethostname())))
+    house = app.build(load_or_exit(options), now=utc_now, host=socket.gethostname())
+    return run_to_the_end(check(house), failed=options.failed)
 
 
 async def check(house: House) -> int:
     """Poll once, print what came of it, and give the exit code."""
-    from exporter.cli import table
-
-    await asyncio.gather(*(poller.round() for poller in house.pollers))
-    await house.aclose()
+    try:
+        await asyncio.gather(*(poller.round() for poller in house.pollers))
+    finally:
+        await house.aclose()
     report = house.report()
     code = verdict(report)
-    silent = [f"account {each.name}: {each.last_reason}" for each in report.accounts if each.last_reason]
-    sys.stdout.write(f"SCREENSHOTMAX {_WORDS[code]}: {'; '.join([table.count_states(report), *silent])}\n")
+    silent = [f"account {account.name}: {_words(account)}" for account in report.accounts if _failures(account)]
+    say(f"SCREENSHOTMAX {_WORDS[code]}: {'; '.join([table.count_states(report), *silent])}\n")
     if report.tasks:
-        sys.stdout.write(f"{table.render(report)}\n")
+        say(f"{table.render(report, table.look())}\n")
     return code
 
 
@@ -56,6 +52,17 @@ def verdict(report: Report) -> int:
     states = {task.verdict.state for task in report.tasks}
     if State.MISSED in states:
         return MISSED
-    if any(account.last_reason for account in report.accounts):
+    if any(_failures(account) for account in report.accounts):
         return COULD_NOT_ASK
     return UNKNOWN if State.UNKNOWN in states else OK
+
+
+def _failures(account: AccountReport) -> list[Reason]:
+    """Why polls of the account failed. A 404 for one id is an answer, and that task's own trouble."""
+    failed = dict.fromkeys(reason for reason in account.failures if reason is not Reason.HTTP_404)
+    return list(failed if account.last_reason is None else failed | {account.last_reason: None})
+
+
+def _words(account: AccountReport) -> str:
+    words = (REASON_WORDS[reason] for reason in _failures(account))
+    return ", ".join(f"{text[0].lower()}{text[1:]}" for text in words)

@@ -7,13 +7,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
-from exporter.cli.shared import DEFAULT_PORT, SIMULATOR_PORT, add_log_flags, run_to_the_end, utc_now
+from exporter import app, logs, web
+from exporter.cli import table
+from exporter.cli.console import say
+from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.simulate import ACCESS_KEY, build_world
+from exporter.config import parse
+from exporter.simulator.app import build_simulator
+from exporter.simulator.fleets import STOPPING_TASK_ID
 
 if TYPE_CHECKING:
     import argparse
+    from socket import socket
 
     from exporter.app import House
+    from exporter.model import Report
 
 _CONFIG = """
 api: {{base_url: "{url}"}}
@@ -25,48 +33,29 @@ accounts:
     overrides:
       - {{id: {stopping}, grace: 30s}}
 """
-_REDRAW_SECONDS = 2.0
-_CLEAR = "\x1b[H\x1b[J"
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--web.listen-address",
-        dest="listen_address",
-        metavar="ADDRESS",
-        default=f"127.0.0.1:{DEFAULT_PORT}",
-        help="address of the exporter (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--simulator.listen-address",
-        dest="simulator_address",
-        metavar="ADDRESS",
-        default=f"127.0.0.1:{SIMULATOR_PORT}",
-        help="address of the simulator (default: %(default)s)",
-    )
-    add_log_flags(parser, level="error")
-    parser.set_defaults(run=run)
+_REDRAW_SECONDS = 1.0
+_TOP, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+_ALL = f"{_TOP}{_REST_OF_SCREEN}"
 
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 after a signal, 1 when an address is taken."""
-    from exporter import app, logs, web
-    from exporter.config import parse
-    from exporter.simulator.app import build_simulator
-    from exporter.simulator.fleets import STOPPING_TASK_ID
-
     logs.configure(level=options.log_level, form=options.log_format)
     try:
-        sockets = web.bind([options.listen_address, options.simulator_address])
+        sockets = web.bind([options.exporter_address, options.simulator_address])
     except web.ListenError as error:
         sys.stderr.write(f"{error}; choose others with --web.listen-address and --simulator.listen-address\n")
-        return 1
-    simulator = web.Server(build_simulator(build_world(), control=True), sockets[1:], date_header=False)
+        return int(options.failed)
+    return run_to_the_end(_play(*sockets))
+
+
+async def _play(exporter_socket: socket, simulator_socket: socket) -> int:
+    simulator = web.Server(build_simulator(build_world(), control=True), [simulator_socket], date_header=False)
     text = _CONFIG.format(url=simulator.urls[0], key=ACCESS_KEY, stopping=STOPPING_TASK_ID)
     house = app.build(parse(text, name="demo", directory=Path()), now=utc_now, host="demo")
-    exporter = web.Server(house.web, sockets[:1])
+    exporter = web.Server(house.web, [exporter_socket])
     loops = {**app.polling(house), "table": show(house, _greeting(exporter.urls[0], simulator.urls[0]))}
-    run_to_the_end(app.live_or_die(servers={"exporter": exporter, "simulator": simulator}, loops=loops))
+    return await app.live_or_die(servers={"exporter": exporter, "simulator": simulator}, loops=loops)
 
 
 def _greeting(exporter: str, simulator: str) -> str:
@@ -79,18 +68,29 @@ def _greeting(exporter: str, simulator: str) -> str:
 
 async def show(house: House, greeting: str) -> Never:
     """The table, again and again on a terminal; elsewhere only when a state or a count of runs has changed."""
-    from exporter.cli import table
-
     terminal = sys.stdout.isatty()
-    if not terminal:
-        sys.stdout.write(greeting)
-    shown = None
+    say(_ALL if terminal else greeting)
+    shown: list[object] = []
     while True:
         report = house.report()
-        news = [(task.task_id, task.verdict.state, task.task and task.task.runs) for task in report.tasks]
-        if (terminal or news != shown) and report.tasks:
-            head = f"{_CLEAR}{greeting}" if terminal else ""
-            sys.stdout.write(f"{head}\n{report.at:%H:%M:%S} UTC  {table.count_states(report)}\n{table.render(report)}\n")
-        sys.stdout.flush()
-        shown = news
+        if terminal:
+            say(_redrawn(greeting + _moment(report)))
+        elif (news := _news(report)) != shown:
+            say(_moment(report))
+            shown = news
         await asyncio.sleep(_REDRAW_SECONDS)
+
+
+def _news(report: Report) -> list[object]:
+    return [(task.task_id, task.verdict.state, task.task and task.task.runs) for task in report.tasks]
+
+
+def _moment(report: Report) -> str:
+    head = f"\n{report.at:%H:%M:%S} UTC  {table.count_states(report)}\n"
+    return f"{head}{table.render(report, table.look())}\n" if report.tasks else head
+
+
+def _redrawn(text: str) -> str:
+    """The text over what was there, without the flicker of clearing first."""
+    lines = text.replace("\n", f"{_REST_OF_LINE}\n")
+    return f"{_TOP}{lines}{_REST_OF_SCREEN}"

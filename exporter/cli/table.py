@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import unicodedata
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.model import State
+from exporter.web.pages import TROUBLE
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from exporter.model import Report, TaskReport
 
-TROUBLE = (State.MISSED, State.UNKNOWN, State.DUE, State.NEVER_RAN, State.OK, State.DISABLED)
-_HEAD = ("STATE", "TASK", "ID", "ACCOUNT", "RUNS", "LAST RUN", "NEXT FIRE", "WHY")
-_WIDEST = 40
+_HEAD = ("STATE", "TASK", "ID", "ACCOUNT", "RUNS", "LAST RUN", "NEXT", "WHY")
+_ACCOUNT, _RUNS = _HEAD.index("ACCOUNT"), _HEAD.index("RUNS")
+_WIDEST_NAME = 32
+_COLOURS = {
+    State.MISSED: "\x1b[1;31m",
+    State.UNKNOWN: "\x1b[35m",
+    State.DUE: "\x1b[33m",
+    State.NEVER_RAN: "\x1b[36m",
+    State.OK: "\x1b[32m",
+    State.DISABLED: "\x1b[2m",
+}
+_PLAIN = "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How stdout wants its table: lines cut to `width` columns (None: whole), states in colour."""
+
+    width: int | None = None
+    colour: bool = False
+
+
+def look() -> Look:
+    """As wide as the terminal, and in colour unless NO_COLOR is set; whole and plain where there is no terminal."""
+    if not sys.stdout.isatty():
+        return Look()
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Look(shutil.get_terminal_size().columns, not plain)
 
 
 def count_states(report: Report) -> str:
@@ -23,29 +54,43 @@ def count_states(report: Report) -> str:
     return ", ".join(f"{counts[state]} {state.value}" for state in TROUBLE if counts[state]) or "no tasks"
 
 
-def render(report: Report) -> str:
-    """A line per task under a head, columns aligned."""
+def render(report: Report, look: Look) -> str:
+    """A line per task under a head, columns aligned; the account only where there are several."""
     tasks = sorted(report.tasks, key=lambda task: (TROUBLE.index(task.verdict.state), task.account, task.task_id))
     rows = [_HEAD, *(_row(task, report.at) for task in tasks)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[-1]}" for row in rows
-    )
+    if len(report.accounts) == 1:
+        rows = [row[:_ACCOUNT] + row[_ACCOUNT + 1 :] for row in rows]
+    right = len(rows[0]) - len(_HEAD) + _RUNS
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    lines = [_line(row, widths, right=right, most=look.width) for row in rows]
+    if look.colour:
+        lines[1:] = [_coloured(line, task.verdict.state) for line, task in zip(lines[1:], tasks, strict=True)]
+    return "\n".join(lines)
 
 
 def _row(report: TaskReport, now: datetime) -> tuple[str, ...]:
-    task, verdict = report.task, report.verdict
-    name = task.name if task else ""
+    task = report.task
     return (
-        verdict.state.value,
-        name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…",
+        report.verdict.state.value,
+        _cut(task.name if task else "", _WIDEST_NAME),
         report.task_id,
         report.account,
         "-" if task is None or task.runs is None else str(task.runs),
         _when(task.last_run_at if task else None, now),
         _when(report.next_fire_at, now),
-        report.schedule_error or verdict.rule,
+        _why(report, now),
     )
+
+
+def _why(report: TaskReport, now: datetime) -> str:
+    """What the state alone does not say, in few words."""
+    verdict = report.verdict
+    if verdict.state is State.MISSED and verdict.fire is not None:
+        return f"{verdict.consecutive} missed, the first {_when(verdict.fire.earliest_at, now)}"
+    if verdict.state is State.DUE and verdict.deadline_at is not None:
+        past = verdict.deadline_at <= now
+        return "deadline passed, poll awaited" if past else f"deadline {_when(verdict.deadline_at, now)}"
+    return (report.schedule_error or verdict.rule) if verdict.state is State.UNKNOWN else ""
 
 
 def _when(at: datetime | None, now: datetime) -> str:
@@ -58,3 +103,35 @@ def _when(at: datetime | None, now: datetime) -> str:
         (abs(seconds), "s"),
     )
     return f"{size}{unit} ago" if seconds >= 0 else f"in {size}{unit}"
+
+
+def _line(row: tuple[str, ...], widths: list[int], *, right: int, most: int | None) -> str:
+    cells = []
+    for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        blanks = " " * (width - _columns(cell))
+        cells.append(blanks + cell if index == right else cell + blanks)
+    line = "  ".join(cells).rstrip()
+    return line if most is None else _cut(line, most)
+
+
+def _cut(text: str, most: int) -> str:
+    """The text, with its end replaced by an ellipsis when it takes more than `most` columns."""
+    if _columns(text) <= most:
+        return text
+    while _columns(text) >= most:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _columns(text: str) -> int:
+    """How many columns a terminal gives the text: two for an East Asian wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def _coloured(line: str, state: State) -> str:
+    return f"{_COLOURS[state]}{line[: len(state.value)]}{_PLAIN}{line[len(state.value) :]}"

@@ -20,7 +20,7 @@ from exporter.model import Problem, Window
 from exporter.schedule.crontab import Crontab, ScheduleError, parse_crontab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # The packaged IANA database, not the system's: a distribution's lags behind, and a slim image has none.
 zoneinfo.reset_tzpath(to=())
@@ -39,14 +39,51 @@ class _Day:
     shown: tuple[datetime, ...]  # Vixie's fires, in order
 
 
+class _FireDays:
+    """The days on which a crontab fires. What croniter has answered is kept: many tasks ask about the same days."""
+
+    def __init__(self, expression: str) -> None:
+        self._croniter = croniter(expression, datetime(2024, 1, 1), implement_cron_bug=True)  # noqa: DTZ001 - naive on purpose
+        self._from = lru_cache(maxsize=64)(self._ask_from)
+        self._back = lru_cache(maxsize=64)(self._ask_back)
+
+    def onwards(self, day: date) -> Iterator[date]:
+        """Fire days from `day` on, as far as the calendar goes."""
+        found = self._from(day)
+        while found is not None:
+            yield found
+            found = self._from(found + _DAY)
+
+    def backwards(self, day: date) -> Iterator[date]:
+        """Fire days from `day` back."""
+        found = self._back(day)
+        while found is not None:
+            yield found
+            found = self._back(found - _DAY)
+
+    def _ask_from(self, day: date) -> date | None:
+        # croniter excludes equality: ask from the minute before midnight.
+        return self._ask(datetime.combine(day, time()) - timedelta(minutes=1), self._croniter.get_next)
+
+    def _ask_back(self, day: date) -> date | None:
+        return self._ask(datetime.combine(day, time(0, 1)), self._croniter.get_prev)
+
+    def _ask(self, current: datetime, move: Callable[[type[datetime]], datetime]) -> date | None:
+        try:
+            self._croniter.set_current(current, force=True)
+            return move(datetime).date()
+        except (CroniterBadDateError, OverflowError):
+            return None
+
+
 class Schedule:
     """The fires of one crontab in one timezone. Stateful inside (croniter is): one thread, one at a time."""
 
-    def __init__(self, crontab: Crontab, zone: zoneinfo.ZoneInfo) -> None:
+    def __init__(self, crontab: Crontab, zone: zoneinfo.ZoneInfo, days: _FireDays) -> None:
         self.zone = zone
         self.crontab = crontab
         self._times = [time(hour, minute) for hour in crontab.hours for minute in crontab.minutes]
-        self._days = croniter(crontab.days_expression, datetime(2024, 1, 1), implement_cron_bug=True)  # noqa: DTZ001 - naive on purpose
+        self._days = days
         self._day = lru_cache(maxsize=4)(self._fires_of)
         self.period = self._shortest_gap()
         self.auto_grace = _whole_minutes(min(max(self.period / 10, _GRACE_BOUNDS[0]), _GRACE_BOUNDS[1]))
@@ -57,7 +94,7 @@ class Schedule:
         # A repeated hour across midnight can put a fire of one local day after a fire of the next.
         nearest = at.astimezone(self.zone).date()
         best: datetime | None = None
-        for day in self._days_back(nearest + _DAY):
+        for day in self._days.backwards(nearest + _DAY):
             if best is not None and day < nearest - _DAY:
                 break
             shown = self._day(day).shown
@@ -69,7 +106,7 @@ class Schedule:
         """The earliest fire > at, as Vixie cron has it."""
         nearest = at.astimezone(self.zone).date()
         best: datetime | None = None
-        for day in self._days_from(nearest - _DAY):
+        for day in self._days.onwards(nearest - _DAY):
             if best is not None and day > nearest + _DAY:
                 break
             shown = self._day(day).shown
@@ -79,33 +116,13 @@ class Schedule:
 
     def mandatory(self, start: datetime) -> Iterator[Window]:
         """Mandatory fires with earliest >= start, in order, as far as the calendar goes."""
-        for day in self._days_from(start.astimezone(self.zone).date()):
+        for day in self._days.onwards(start.astimezone(self.zone).date()):
             windows = self._day(day).windows
             yield from windows[bisect_left(windows, start, key=lambda window: window.earliest_at) :]
 
-    def _days_from(self, day: date) -> Iterator[date]:
-        while True:
-            try:
-                self._days.set_current(datetime.combine(day, time()) - timedelta(minutes=1), force=True)
-                day = self._days.get_next(datetime).date()
-                yield day
-                day += _DAY
-            except (CroniterBadDateError, OverflowError):
-                return
-
-    def _days_back(self, day: date) -> Iterator[date]:
-        while True:
-            try:
-                self._days.set_current(datetime.combine(day, time(0, 1)), force=True)
-                day = self._days.get_prev(datetime).date()
-                yield day
-                day -= _DAY
-            except (CroniterBadDateError, OverflowError):
-                return
-
     def _shortest_gap(self) -> timedelta:
         """The period: the shortest wall-clock gap among the ten fires after 2024-01-01T00:00 local."""
-        walls = (datetime.combine(day, at) for day in self._days_from(_PERIOD_FROM) for at in self._times)
+        walls = (datetime.combine(day, at) for day in self._days.onwards(_PERIOD_FROM) for at in self._times)
         gaps = [later - earlier for earlier, later in pairwise(islice(walls, 11))]
         if not gaps:
             raise ScheduleError(Problem.NEVER_FIRES, "no date of the calendar satisfies the crontab")
@@ -144,11 +161,14 @@ class Schedule:
         return datetime.fromtimestamp(high, UTC)
 
 
-def parse_schedule(crontab: str, timezone: str) -> Schedule:
-    """The schedule, or ScheduleError with invalid_schedule, invalid_timezone or never_fires and one sentence."""
+def parse_schedule(crontab: str, timezone: str, *, days: Callable[[str], _FireDays] = _FireDays) -> Schedule:
+    """The schedule, or ScheduleError with invalid_schedule, invalid_timezone or never_fires and one sentence.
+
+    `days` may hand out a shared object per days expression.
+    """
     try:
         parsed = parse_crontab(crontab)
-        return Schedule(parsed, _zone(timezone))
+        return Schedule(parsed, _zone(timezone), days(parsed.days_expression))
     except ScheduleError:
         raise
     except Exception as error:  # noqa: BLE001 - croniter and zoneinfo raise nearly anything; one task must not stop the rest
@@ -176,11 +196,11 @@ class Schedules:
     """One schedule per distinct (crontab, timezone), made once; a negative answer is remembered too."""
 
     def __init__(self, *, most: int = 16_384) -> None:
-        self.get = lru_cache(maxsize=most)(_attempt)
+        self._days = lru_cache(maxsize=most)(_FireDays)
+        self.get = lru_cache(maxsize=most)(self._attempt)
 
-
-def _attempt(crontab: str, timezone: str) -> Schedule | ScheduleError:
-    try:
-        return parse_schedule(crontab, timezone)
-    except ScheduleError as error:
-        return error
+    def _attempt(self, crontab: str, timezone: str) -> Schedule | ScheduleError:
+        try:
+            return parse_schedule(crontab, timezone, days=self._days)
+        except ScheduleError as error:
+            return error

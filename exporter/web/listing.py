@@ -51,8 +51,8 @@ def _task(known: TaskReport) -> dict[str, object]:
     task, verdict = known.task, known.verdict
     return {
         "account": known.account,
-        "id": known.task_id,
-        "name": task.name if task else "",
+        "task_id": known.task_id,
+        "task_name": task.name if task else "",
         "api": task.api if task else None,
         "frequency": task.frequency if task else None,
         "enabled": task.enabled if task else None,

@@ -95,7 +95,9 @@ def _host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _configure(app: ASGIApp, ssl_context: ssl.SSLContext | None, stop_seconds: int, *, date_header: bool) -> uvicorn.Config:
+def _configure(
+    app: ASGIApp, ssl_context: ssl.SSLContext | None, stop_seconds: int, *, date_header: bool
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         interface="asgi3",

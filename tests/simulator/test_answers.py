@@ -5,9 +5,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from simulator.harness import DAILY_ID, KEY, Bench
 
 from exporter.simulator.faults import Fault, Kind
+from simulator.harness import DAILY_ID, KEY, Bench
 
 if TYPE_CHECKING:
     from starlette.types import Message

@@ -5,10 +5,10 @@ import hmac
 from datetime import timedelta
 
 import pytest
-from simulator.harness import DAILY_ID, KEY, START, Bench
 
 from exporter.simulator.fleets import page_sample, sdk_sample
 from exporter.simulator.world import Account, RateLimit, RetryAfter, Seen
+from simulator.harness import DAILY_ID, KEY, START, Bench
 
 PAGE = {
     "id": 5650820808835072,

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from simulator.harness import DAILY_ID, KEY, START, Bench
 
 from exporter.simulator.faults import Fault, Kind
 from exporter.simulator.tasks import NORMAL, Behaviour
+from simulator.harness import DAILY_ID, KEY, START, Bench
 
 DAILY = f"/v1/tasks/{DAILY_ID}"
 FOR_DAILY = {"account": "main", "task_id": str(DAILY_ID)}

@@ -13,9 +13,9 @@ import httpx
 import pytest
 import trustme
 import uvicorn
-from simulator.harness import DAILY_ID, KEY, Bench
 
 from exporter.simulator.faults import Fault, Kind
+from simulator.harness import DAILY_ID, KEY, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ import pytest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from web.reports import NOW, World, a_task_report, an_account, ask, ask_many, two_families
 
 from exporter.web import build_web
+from web.reports import NOW, World, a_task_report, an_account, ask, ask_many, two_families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

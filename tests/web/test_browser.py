@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from web.reports import World, a_fleet, a_report, a_task_report, an_account
 
 from exporter.model import State
 from exporter.web import Server, bind, build_web
+from web.reports import World, a_fleet, a_report, a_task_report, an_account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

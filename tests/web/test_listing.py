@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from zoneinfo import ZoneInfo
 
-from web.reports import NOW, a_report, a_task_report, an_account
-
 from exporter.model import Problem, State, TaskReport, Verdict
 from exporter.web.listing import render
+from web.reports import NOW, a_report, a_task_report, an_account
 
 
 def test_a_known_task_is_told_whole() -> None:
@@ -35,8 +34,8 @@ def test_a_known_task_is_told_whole() -> None:
         "tasks": [
             {
                 "account": "main",
-                "id": "9223372036854775807",
-                "name": "Checkout",
+                "task_id": "9223372036854775807",
+                "task_name": "Checkout",
                 "api": "screenshot",
                 "frequency": "hourly",
                 "enabled": True,
@@ -76,8 +75,8 @@ def test_an_unfetched_task_is_unknown_not_false() -> None:
     verdict = Verdict(State.UNKNOWN, "no poll has told of this task yet", (Problem.NO_DATA,))
     task = json.loads(render(a_report(TaskReport("main", "42", verdict, None))))["tasks"][0]
     assert (
-        task["id"],
-        task["name"],
+        task["task_id"],
+        task["task_name"],
         task["missed_run"],
         task["fetch_success"],
         task["problems"],
@@ -90,7 +89,7 @@ def test_strange_names_stay_text() -> None:
     """A name that no UTF-8 can hold costs its one character, not the document; the rest is exact."""
     names = ["\ud800", '"\n</script>', "Zoë 日本"]
     document = json.loads(render(a_report(*(a_task_report(name=name) for name in names))).decode())
-    assert [task["name"] for task in document["tasks"]] == ["?", '"\n</script>', "Zoë 日本"]
+    assert [task["task_name"] for task in document["tasks"]] == ["?", '"\n</script>', "Zoë 日本"]
 
 
 def test_instants_of_other_zones_come_out_in_utc() -> None:

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
-from web.reports import MINUTE, NOW, World, a_fleet, a_report, a_task_report, an_account, ask
 
 from exporter.model import Problem, Reason, State, TaskReport, Verdict
 from exporter.web import build_web
 from exporter.web.pages import MAX_ROWS, StatusPage, view
+from web.reports import MINUTE, NOW, World, a_fleet, a_report, a_task_report, an_account, ask
 
 PAGE = StatusPage(version="1.2.3", telemetry_path="/metrics")
 

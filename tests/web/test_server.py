@@ -14,9 +14,9 @@ import trustme
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from web.reports import World, accepts
 
 from exporter.web import Server, bind, build_web
+from web.reports import World, accepts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,10 +6,10 @@ import errno
 import socket
 
 import pytest
-from web.reports import accepts
 
 from exporter.web import ListenError, bind
 from exporter.web.sockets import listen_everywhere
+from web.reports import accepts
 
 needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 

@@ -1,0 +1,70 @@
+"""The process and its surroundings: standard streams that may be closed, signals that may come at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+def mend_streams() -> None:
+    """Make every standard stream one that can be written to, whatever the text, however we were started."""
+    for name, mode in _STREAMS:
+        stream = getattr(sys, name)
+        if stream is None:
+            # Takes the number of the closed stream, so that no socket gets it and is written to by mistake.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> bool:
+    """Write to stdout at once; whether that went well. That nobody reads it any more is no failure."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        _silence(sys.stdout)
+        return isinstance(error, BrokenPipeError)
+    return True
+
+
+def settle(code: int) -> int:
+    """Write out what is buffered; the exit code, which becomes 1 where output that somebody wanted is lost."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            _silence(stream)
+        except OSError:
+            _silence(stream)
+            code = code or 1
+    return code
+
+
+@contextlib.contextmanager
+def leaving_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGINT end the process with 0 while it still starts; the first process would never see SIGTERM."""
+    before = {number: signal.signal(number, lambda *_: os._exit(0)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still buffered goes nowhere, and the interpreter's own flush at its end succeeds."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

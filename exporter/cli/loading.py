@@ -1,0 +1,22 @@
+"""Loads the configuration for a verb."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from exporter.config import ConfigError, load
+
+if TYPE_CHECKING:
+    import argparse
+
+    from exporter.config import Config
+
+
+def load_or_exit(options: argparse.Namespace) -> Config:
+    """The configuration. When there is none: every mistake on a line of its own on stderr, and the verb's exit code."""
+    try:
+        return load(options.config_file)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(options.failed)

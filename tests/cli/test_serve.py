@@ -1,0 +1,59 @@
+"""`serve`, as far as it comes without a loop: what keeps it from starting. The rest is in test_wire.py."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.runs import GOOD, run
+from exporter import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+def test_the_lines_before_it_listens(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines that people grep for come in their order on stderr, and then what is wrong, in one sentence."""
+    assert 1 == run("--config.file", good, "--web.listen-address=nowhere")
+    out, err = capsys.readouterr()
+    assert "" == out
+    starting, loaded, sentence = err.splitlines()
+    build = f"version={__version__} branch=unknown revision=unknown"
+    assert starting.endswith(f'level=info msg="Starting screenshotmax_exporter" {build}')
+    assert loaded.endswith(f'level=info msg="Loaded config file" file={good} accounts=1')
+    assert "listen address 'nowhere': expected host:port, such as :10142, 127.0.0.1:10142 or [::1]:10142" == sentence
+
+
+def test_an_address_in_use(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A taken port is one line and 1, also when it is the second address of two."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        addresses = ("--web.listen-address=127.0.0.1:0", f"--web.listen-address={address}")
+        assert 1 == run("--config.file", good, *addresses, "--log.level=error")
+    assert ("", f"listen address '{address}': the address is in use by another process\n") == capsys.readouterr()
+
+
+@pytest.mark.parametrize("path", ["metrics", "", "/-/ready", "/a b", "/a?b", "//"])
+def test_a_bad_telemetry_path(good: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that is not plain, or is another route's, is a bad flag."""
+    assert 2 == run("--config.file", good, f"--web.telemetry-path={path}", "--log.level=error")
+    err = capsys.readouterr().err
+    assert f"telemetry path {path!r}: expected a plain path of its own, such as /metrics" in err.splitlines()[-1]
+
+
+def test_a_bad_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every mistake is told before anything listens, each on a line, and the code is 1."""
+    file = tmp_path / "config.yaml"
+    file.write_text("api: {timeout: soon}\naccounts: []\n")
+    assert 1 == run("serve", "--config.file", file, "--log.level=error")
+    lines = capsys.readouterr().err.splitlines()
+    assert [f"{file}:1:", f"{file}:2:"] == [line.partition(" ")[0] for line in lines]

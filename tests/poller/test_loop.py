@@ -1,0 +1,155 @@
+"""The loop that polls one account, on a clock that only moves when all wait, over a wire of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from builders import KEY, Clock, at, config_text, samples
+from exporter import app
+from exporter.config import parse
+from exporter.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+START = "2024-06-10 11:30:20Z"
+TASK = {"name": "x", "crontab": "0 12 * * *", "timezone": "Etc/UTC", "enabled": True, "created": 1, "runs": 0}
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """An upstream that takes `seconds` for each answer and remembers who asked, when, and who was there meanwhile."""
+
+    def __init__(self, clock: Clock, *, seconds: float = 0.0) -> None:
+        self.clock, self.seconds = clock, seconds
+        self.begun: list[tuple[float, str]] = []
+        self.under_way: list[str] = []
+        self.most_under_way = 0
+        self.overlapped = False
+        self.broken: Exception | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.begun.append((asyncio.get_running_loop().time(), path))
+        self.overlapped |= path in self.under_way
+        self.under_way.append(path)
+        self.most_under_way = max(self.most_under_way, len(self.under_way))
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.under_way.remove(path)
+        if self.broken:
+            raise self.broken
+        one = TASK | {"id": int(path.rpartition("/")[2])} if path != "/v1/tasks" else {"tasks": []}
+        return httpx.Response(200, content=json.dumps(one).encode(), request=request)
+
+
+def play(
+    scenario: Callable[[app.House, Wire], Coroutine[None, None, None]], *, seconds: float = 0.0, **config: str
+) -> None:
+    """A house over a Wire whose pollers run while the scenario does."""
+    clock = Clock(at(START))
+    wire = Wire(clock, seconds=seconds)
+    built = parse(config_text(**config), name="config.yaml", directory=Path())
+    house = app.build(built, now=clock.now, host="test-host", transport=wire)
+
+    async def main() -> None:
+        loops = [asyncio.create_task(poller.run()) for poller in house.pollers]
+        await scenario(house, wire)
+        assert not any(loop.done() for loop in loops)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+    clock.run(main())
+
+
+def listed(*ids: int) -> str:
+    return f"[{{name: main, access_key: {KEY}, tasks: {list(ids)}}}]"
+
+
+def test_a_slow_upstream_sees_four_at_once_and_never_one_task_twice() -> None:
+    """Bounded concurrency: a round that takes longer than the interval delays the next, it does not overlap it."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(600)
+        assert 4 == wire.most_under_way
+        assert not wire.overlapped
+        starts = [seconds for seconds, path in wire.begun if path == "/v1/tasks/1"]
+        assert all(later - earlier >= 18 for earlier, later in pairwise(starts))
+
+    play(
+        scenario,
+        seconds=9,
+        accounts=listed(*range(1, 9)),
+        poll="{interval: 10s}",
+        api='{base_url: "http://127.0.0.1:1", timeout: 9500ms}',
+    )
+
+
+def test_no_minute_holds_more_requests_than_allowed() -> None:
+    """The account's ceiling holds from the first round on."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(300)
+        begun = [seconds for seconds, _ in wire.begun]
+        assert 6 == max(sum(start <= one < start + 60 for one in begun) for start in begun)
+
+    play(
+        scenario,
+        accounts=listed(1, 2, 3, 4, 5, 6),
+        api='{base_url: "http://127.0.0.1:1", requests_per_minute: 6}',
+    )
+
+
+def test_the_first_round_is_at_once_and_makes_ready() -> None:
+    """Nobody waits an interval for the first numbers; ready says when the first round is over."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        transport = httpx.ASGITransport(house.web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            await asyncio.sleep(1)
+            assert 503 == (await client.get("/-/ready")).status_code
+            assert 0 == samples((await client.get("/metrics")).text)['screenshotmax_up{account="main"}']
+            await asyncio.sleep(3)
+            assert 200 == (await client.get("/-/ready")).status_code
+        assert ["/v1/tasks/1", "/v1/tasks/2", "/v1/tasks/3"] == [path for _, path in wire.begun]
+
+    play(scenario, seconds=2, accounts=listed(1, 2, 3))
+
+
+def test_a_bug_in_a_fetch_is_counted_and_survived() -> None:
+    """What nobody expected costs one poll: reason internal, the counter of caught bugs, and the next poll is on time."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        wire.broken = ZeroDivisionError("never expected")
+        await asyncio.sleep(30)
+        (account,) = house.report().accounts
+        assert ({Reason.INTERNAL: 1}, False) == (account.failures, account.up)
+        wire.broken = None
+        await asyncio.sleep(60)
+        assert house.report().accounts[0].up
+        assert {"poll": 1} == house.report().internal_errors
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("silent_seconds", "status"), [(35, 200), (45, 503)])
+def test_liveness_fails_when_the_loop_stops(silent_seconds: float, status: int) -> None:
+    """A poll loop that has shown no life for longer than a request may take is reported, within 60 s."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(1)
+        (poller,) = house.pollers
+        poller.beat_seconds = asyncio.get_running_loop().time() - silent_seconds
+        transport = httpx.ASGITransport(house.web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            assert status == (await client.get("/-/healthy")).status_code
+
+    play(scenario)
