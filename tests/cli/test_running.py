@@ -1,0 +1,42 @@
+"""How a verb's asynchronous part ends its process; by signals: test_wire.py."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+HIDDEN = "key-in-the-text"
+PROGRAM = f"""
+import asyncio, threading
+from exporter import logs
+from exporter.cli.running import run_to_the_end
+
+async def well(): return 2
+async def raising(): raise ValueError("{HIDDEN}")
+async def interrupted(): raise KeyboardInterrupt
+async def leaving_a_thread():
+    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    return 0
+
+logs.configure(level="error")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "told"),
+    [
+        (2, "well", ""),
+        (3, "raising", r'time=\S+ level=error msg="Internal error" where=main error=ValueError at=raising:\d+\n'),
+        (3, "interrupted", ""),
+        (0, "leaving_a_thread", ""),
+    ],
+)
+def test_every_end_has_its_code(code: int, name: str, told: str, pytestconfig: pytest.Config) -> None:
+    """The coroutine's own code, or that of failure; no traceback, and no thread that never returns, stands in the way."""
+    command = [sys.executable, "-X", "dev", "-c", f"{PROGRAM}run_to_the_end({name}(), failed=3)"]
+    ended = subprocess.run(command, cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False, timeout=30)
+    assert code == ended.returncode
+    assert re.fullmatch(told, ended.stderr)
