@@ -5,18 +5,36 @@ A test marked `real` asks `component` for what it needs; `make test` fetches the
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MISSING = re.compile(r"component missing: (\S+) \((.*)\)")
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Whatever a test does to the process's logging ends with it; until it does, our lines are silent."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    root, manager = logging.getLogger(), logging.Logger.manager
+    named = {name: logger.level for name, logger in manager.loggerDict.items() if isinstance(logger, logging.Logger)}
+    before = (root.level, list(root.handlers), logging.raiseExceptions)
+    yield
+    structlog.reset_defaults()
+    root.setLevel(before[0])
+    root.handlers[:], logging.raiseExceptions = before[1:]
+    for name, logger in manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            logger.setLevel(named.get(name, logging.NOTSET))
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from builders import a_task, at, samples
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from builders import a_task, at, samples
 from exporter.metrics import ReportCollector, build_registry
 from exporter.model import Policy, Problem, Reason, Report, State
 from exporter.report import Reporter

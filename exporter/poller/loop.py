@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -31,6 +32,17 @@ class Upstream(Protocol):
     async def get_task(self, task_id: str) -> Fetched[Task]: ...
     async def list_tasks(self) -> Fetched[TaskList]: ...
     async def aclose(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one pass over the account came to, for the log."""
+
+    tasks: int = 0
+    unreadable: int = 0
+    dropped: int = 0
+    failures: Counter[Reason] = field(default_factory=Counter)
+    detail: str = ""  # of the newest failure
 
 
 class Poller:
@@ -70,36 +82,36 @@ class Poller:
     async def round(self, *, spread_seconds: float = 0.0) -> None:
         """One pass over the account; Get Task polls are spread evenly over `spread_seconds`."""
         began_seconds = asyncio.get_running_loop().time()
-        tally: Counter[str] = Counter()
+        told = _Round()
         try:
             if self._account.tasks == "all" or self._account.fetch == "list":
-                await self._poll_list(tally)
+                await self._poll_list(told)
             else:
-                await self._poll_each(self._account.tasks, spread_seconds, tally)
+                await self._poll_each(self._account.tasks, spread_seconds, told)
         finally:
             self._store.record_round(self._account.name)
-        self._tell(tally, seconds=asyncio.get_running_loop().time() - began_seconds)
+        self._tell(told, seconds=asyncio.get_running_loop().time() - began_seconds)
 
-    async def _poll_list(self, tally: Counter[str]) -> None:
-        answer = await self._ask(self._upstream.list_tasks, tally)
+    async def _poll_list(self, told: _Round) -> None:
+        answer = await self._ask(self._upstream.list_tasks, told)
         if answer is None:
             return
         wanted = [task for task in answer.value.tasks if self._wanted(task.id)]
         kept = wanted[: self._account.poll.max_tasks]
         dropped = len(wanted) - len(kept)
-        tally.update(tasks=len(kept), unreadable=answer.value.unreadable, dropped=dropped)
+        told.tasks, told.unreadable, told.dropped = len(kept), answer.value.unreadable, dropped
         self._store.record_list(self._account.name, kept, dropped=dropped, fetched_at=answer.fetched_at)
 
     def _wanted(self, task_id: str) -> bool:
         listed = self._account.tasks
         return task_id not in self._account.exclude and (listed == "all" or task_id in listed)
 
-    async def _poll_each(self, ids: Sequence[str], spread_seconds: float, tally: Counter[str]) -> None:
+    async def _poll_each(self, ids: Sequence[str], spread_seconds: float, told: _Round) -> None:
         """Each id once, over a fixed set of workers; the round ends when all are answered, so none overlaps itself."""
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
             for _ in range(min(WORKERS, len(ids))):
-                group.create_task(self._work(queue, tally))
+                group.create_task(self._work(queue, told))
             began_seconds = asyncio.get_running_loop().time()
             for index, task_id in enumerate(ids):
                 await self._until(began_seconds + index * spread_seconds / len(ids))
@@ -107,18 +119,18 @@ class Poller:
             for _ in range(min(WORKERS, len(ids))):
                 queue.put_nowait(None)
 
-    async def _work(self, queue: asyncio.Queue[str | None], tally: Counter[str]) -> None:
+    async def _work(self, queue: asyncio.Queue[str | None], told: _Round) -> None:
         while (task_id := await queue.get()) is not None:
-            await self._poll_task(task_id, tally)
+            await self._poll_task(task_id, told)
 
-    async def _poll_task(self, task_id: str, tally: Counter[str]) -> None:
-        answer = await self._ask(lambda: self._upstream.get_task(task_id), tally, task_id=task_id)
+    async def _poll_task(self, task_id: str, told: _Round) -> None:
+        answer = await self._ask(lambda: self._upstream.get_task(task_id), told, task_id=task_id)
         if answer is not None:
-            tally["tasks"] += 1
+            told.tasks += 1
             self._store.record_task(self._account.name, answer.value, fetched_at=answer.fetched_at)
 
     async def _ask(
-        self, fetch: Callable[[], Awaitable[Fetched[Value]]], tally: Counter[str], *, task_id: str | None = None
+        self, fetch: Callable[[], Awaitable[Fetched[Value]]], told: _Round, *, task_id: str | None = None
     ) -> Fetched[Value] | None:
         """The answer, or None when there is none: then the failure is recorded. Nothing is asked while blocked."""
         await self._until(self._limiter.take(asyncio.get_running_loop().time()))
@@ -127,17 +139,18 @@ class Poller:
         try:
             answer = await fetch()
         except PollError as error:
-            self._failed(error, tally, task_id)
+            self._failed(error, told, task_id)
         except Exception as error:  # noqa: BLE001 - a bug in one fetch must not cost the others
             self._bug(error)
-            self._failed(PollError(Reason.INTERNAL, type(error).__name__), tally, task_id)
+            self._failed(PollError(Reason.INTERNAL, type(error).__name__), told, task_id)
         else:
             self._refusals = 0
             return answer
         return None
 
-    def _failed(self, error: PollError, tally: Counter[str], task_id: str | None) -> None:
-        tally[error.reason.value] += 1
+    def _failed(self, error: PollError, told: _Round, task_id: str | None) -> None:
+        told.failures[error.reason] += 1
+        told.detail = error.detail
         self._store.record_failure(self._account.name, error.reason, task_id=task_id)
         self._log.debug("Poll failed", task_id=task_id, reason=error.reason.value, detail=error.detail or None)
         self._refusals = self._refusals + 1 if error.reason is Reason.HTTP_429 else 0
@@ -155,17 +168,17 @@ class Poller:
         self._store.record_internal_error("poll")
         self._log.error("Internal error", where="poll", error=error)
 
-    def _tell(self, tally: Counter[str], *, seconds: float) -> None:
+    def _tell(self, told: _Round, *, seconds: float) -> None:
         """One line for a round, with its facts."""
-        failures = {reason.value: tally[reason.value] for reason in Reason if tally[reason.value]}
-        (self._log.warning if failures else self._log.info)(
+        (self._log.warning if told.failures else self._log.info)(
             "Polled",
             fetch=self._account.fetch,
-            tasks=tally["tasks"],
-            unreadable=tally["unreadable"] or None,
-            dropped=tally["dropped"] or None,
-            failed=sum(failures.values()) or None,
-            reason=",".join(failures) or None,
+            tasks=told.tasks,
+            unreadable=told.unreadable or None,
+            dropped=told.dropped or None,
+            failed=told.failures.total() or None,
+            reason=",".join(sorted(told.failures)) or None,
+            detail=told.detail or None,
             seconds=round(seconds, 3),
         )
 
