@@ -16,10 +16,12 @@ import structlog
 from exporter import REVISION, __version__
 from exporter.client import KeySource, Upstream
 from exporter.config import format_duration
+from exporter.explain import explain
 from exporter.metrics import ReportCollector, build_registry
 from exporter.poller import Poller
 from exporter.report import Reporter
-from exporter.store import Store
+from exporter.schedule import Schedules
+from exporter.store import Book, Keeper, Store
 from exporter.web import Server, Sources, build_web
 
 if TYPE_CHECKING:
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from exporter.config import Account, Config
-    from exporter.model import Report
+    from exporter.explain import Explanation
+    from exporter.ledger import Entry
+    from exporter.model import Report, TaskReport
+    from exporter.store.book import Key
+    from exporter.store.keeper import File
 
 _SILENCE_SECONDS = 30.0  # beyond a request's deadline: a loop that shows no life for longer is taken for dead
 _LEAVE_SECONDS = 4.0  # for everything to end after a signal; an orchestrator kills after 30 s, a user long before
@@ -45,16 +51,15 @@ class House:
     """Everything that was built from one configuration."""
 
     store: Store
-    reporter: Reporter
+    report: Callable[[], Report]  # as of now
+    explain: Callable[[Report, TaskReport], Explanation]
     pollers: tuple[Poller, ...]
+    keeper: Keeper
     upstreams: tuple[Upstream, ...]
     web: Starlette
-    now: Callable[[], datetime]
-
-    def report(self) -> Report:
-        return self.reporter.report(self.now())
 
     async def aclose(self) -> None:
+        await self.keeper.aclose()
         for upstream in self.upstreams:
             await upstream.aclose()
 
@@ -66,28 +71,39 @@ def build(
     host: str,
     transport: httpx.AsyncBaseTransport | None = None,
     telemetry_path: str = "/metrics",
+    entries: Mapping[Key, Entry] | None = None,
+    ledger_file: File | None = None,
 ) -> House:
-    """Wire the house. `now` is the wall clock (aware UTC); `transport` stands in for the network."""
-    store = Store()
+    """Wire the house. `now` is the wall clock (aware UTC); `transport` stands in for the network.
+
+    `entries` are the ledger's that an earlier run saved; with a `ledger_file` they are that file's, and saved to it.
+    """
+    policies = {account.name: account.policy for account in config.accounts}
+    schedules = Schedules()
+    saved = ledger_file.entries() if ledger_file is not None else entries
+    store = Store(Book(policies, schedules=schedules, entries=saved))
     for account in config.accounts:
         listed = None if account.tasks == "all" else account.tasks
         store.add_account(account.name, interval=account.poll.interval, listed=listed)
-    reporter = Reporter(store, {account.name: account.policy for account in config.accounts})
+    reporter = Reporter(store, policies, schedules=schedules)
     upstreams = tuple(_upstream(account, store, now, transport) for account in config.accounts)
     pollers = tuple(
         Poller(account, upstream, store, now=now, host=host)
         for account, upstream in zip(config.accounts, upstreams, strict=True)
     )
     on_error = partial(_caught, store)
+    report = partial(_report, reporter, now)
+    explained = partial(_explain, {account.name: account for account in config.accounts}, schedules)
     collector = ReportCollector(
-        lambda: reporter.report(now()),
+        report,
         polled=_how_often(config),
         version=__version__,
         revision=REVISION,
         on_error=on_error,
     )
     sources = Sources(
-        report=lambda: reporter.report(now()),
+        report=report,
+        explain=explained,
         registry=build_registry(collector),
         healthy=partial(_healthy, config.accounts, pollers),
         ready=partial(_ready, store),
@@ -95,7 +111,8 @@ def build(
         on_error=on_error,
         telemetry_path=telemetry_path,
     )
-    return House(store, reporter, pollers, upstreams, build_web(sources), now)
+    keeper = Keeper(store, ledger_file, on_error=on_error)
+    return House(store, report, explained, pollers, keeper, upstreams, build_web(sources))
 
 
 def _upstream(
@@ -105,6 +122,16 @@ def _upstream(
         store.record_request(account.name, code=code, seconds=seconds, skew=skew)
 
     return Upstream(account.api, KeySource(account), now=now, observe=observe, transport=transport)
+
+
+def _report(reporter: Reporter, now: Callable[[], datetime]) -> Report:
+    return reporter.report(now(), seconds=asyncio.get_running_loop().time())
+
+
+def _explain(accounts: Mapping[str, Account], schedules: Schedules, report: Report, known: TaskReport) -> Explanation:
+    account = accounts[known.account]
+    policy, sources = account.policy(known.task_id), account.policy_sources(known.task_id)
+    return explain(report, known, policy=policy, sources=sources, schedules=schedules)
 
 
 def _caught(store: Store, where: str) -> None:
@@ -148,7 +175,8 @@ async def serve(house: House, sockets: Sequence[socket.socket]) -> int:
 def polling(house: House) -> dict[str, Coroutine[object, object, None]]:
     """The house's root loops by name."""
     names = (account.name for account, _ in house.store.read())
-    return {f"poller of {name}": poller.run() for name, poller in zip(names, house.pollers, strict=True)}
+    pollers = {f"poller of {name}": poller.run() for name, poller in zip(names, house.pollers, strict=True)}
+    return pollers | {"ledger": house.keeper.run()}
 
 
 async def live_or_die(*, servers: Mapping[str, Server], loops: Mapping[str, Coroutine[object, object, None]]) -> int:

@@ -5,6 +5,7 @@ A miss needs evidence whose request began at or after the deadline, so an outage
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 CREATE_MARGIN = timedelta(seconds=60)  # a fire within the minute of a creation or an edit may belong to either side
 FUTURE_MARGIN = timedelta(seconds=300)  # a last_run further ahead is no clock difference
 MOST_MISSED = 1_000
+MOST_RECENT = 32
 _INSTANT = timedelta.resolution
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,6 +32,7 @@ class Missed:
 
     count: int
     next_at: datetime
+    recent: tuple[datetime, ...] = ()  # the newest of them, oldest first
 
 
 def expect(task: Task, fires: Fires, policy: Policy, *, observed_since_at: datetime | None) -> Expectation:
@@ -128,13 +131,15 @@ def count_missed(fires: Fires, expectation: Expectation, *, until: datetime, sin
     """
     if expectation.fire is None:
         return Missed(0, until)
-    count, next_at = (since.count, since.next_at) if since else (0, expectation.fire.earliest_at)
+    since = since or Missed(0, expectation.fire.earliest_at)
+    count, next_at, recent = since.count, since.next_at, deque(since.recent, maxlen=MOST_RECENT)
     for fire in fires.mandatory(next_at):
         next_at = fire.earliest_at
         if count >= MOST_MISSED or fire.latest_at + expectation.grace > until:
             break
         count += 1
-    return Missed(count, next_at)
+        recent.append(fire.earliest_at)
+    return Missed(count, next_at, tuple(recent))
 
 
 def lateness(task: Task, fires: Fires, expectation: Expectation) -> timedelta | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from exporter.model import AccountReport, Report, Task, TaskReport
+    from exporter.model import AccountReport, Report, RunCounts, Task, TaskReport
 
     Samples = Iterable[tuple[tuple[str, ...], float]]
 
@@ -69,6 +69,11 @@ def _at(instant: datetime | None) -> float | None:
 
 def _seconds(span: timedelta | None) -> float | None:
     return None if span is None else span.total_seconds()
+
+
+def _counted(value: Callable[[RunCounts], int]) -> Callable[[TaskReport], Samples]:
+    """A counter of the ledger; absent while the API has told nothing."""
+    return _one(lambda report: None if report.counts is None else value(report.counts))
 
 
 def _info(report: TaskReport) -> Samples:
@@ -135,7 +140,7 @@ TASK_ROWS: tuple[Row[TaskReport], ...] = (
     ),
     Row(
         "screenshotmax_task_consecutive_missed_runs",
-        "How many runs in a row are missing up to now, at most 1000; absent while unknown.",
+        "How many runs in a row are missing up to the newest evidence, at most 1000; absent while unknown.",
         _one(lambda report: report.verdict.consecutive),
     ),
     Row("screenshotmax_task_state", "The task's state; exactly one is 1.", _states, labels=("state",)),
@@ -154,6 +159,31 @@ TASK_ROWS: tuple[Row[TaskReport], ...] = (
         "screenshotmax_task_last_run_lateness_seconds",
         "Last run minus the fire it answers, negative when early; absent when it answers none.",
         _one(lambda report: _seconds(report.lateness)),
+    ),
+    Row(
+        "screenshotmax_task_expected_runs_total",
+        "Runs that the schedule called for since the task was first seen; clock changes that schedulers treat"
+        " differently are left out.",
+        _counted(lambda counts: counts.expected),
+        kind="counter",
+    ),
+    Row(
+        "screenshotmax_task_observed_runs_total",
+        "Runs by which the API's count rose since the task was first seen.",
+        _counted(lambda counts: counts.observed),
+        kind="counter",
+    ),
+    Row(
+        "screenshotmax_task_missed_runs_total",
+        "Expected runs that were not observed by their deadline, as a net between polls.",
+        _counted(lambda counts: counts.missed),
+        kind="counter",
+    ),
+    Row(
+        "screenshotmax_task_extra_runs_total",
+        "Observed runs that no fire called for, as a net between polls: manual, double, or after their deadline.",
+        _counted(lambda counts: counts.extra),
+        kind="counter",
     ),
     Row(
         "screenshotmax_task_last_fetch_timestamp_seconds",
@@ -178,7 +208,11 @@ def _requests(account: AccountReport) -> Samples:
 
 _ACCOUNT_LABELS = ("account",)
 ACCOUNT_ROWS: tuple[Row[AccountReport], ...] = (
-    Row("screenshotmax_up", "Whether the newest poll of the account succeeded.", _one(lambda account: account.up)),
+    Row(
+        "screenshotmax_up",
+        "Whether the account can be polled: the newest list poll, or any poll of the newest round, succeeded.",
+        _one(lambda account: account.up),
+    ),
     Row(
         "screenshotmax_tasks",
         "Tasks in the account's last good snapshot; absent before the first.",
@@ -188,6 +222,11 @@ ACCOUNT_ROWS: tuple[Row[AccountReport], ...] = (
         "screenshotmax_tasks_dropped",
         "Tasks of the account that are not watched because they are more than max_tasks.",
         _one(lambda account: account.dropped),
+    ),
+    Row(
+        "screenshotmax_tasks_missing_common_fire",
+        "Tasks of the account that missed the fire which most of the missing ones share; 0 when no two share one.",
+        _one(lambda account: account.missing_common_fire),
     ),
     Row(
         "screenshotmax_last_successful_poll_timestamp_seconds",
@@ -256,6 +295,7 @@ class ReportCollector(Collector):
             yield account_row.family(_ACCOUNT_LABELS, "")
         yield HistogramMetricFamily(*_DURATION, labels=_ACCOUNT_LABELS)
         yield _build_info(self._build)
+        yield _ledger_recoveries(0)
         yield _internal_errors({})
 
     def collect(self) -> Iterator[Metric]:
@@ -268,6 +308,7 @@ class ReportCollector(Collector):
             yield from self._filled(account_row, account_row.family(_ACCOUNT_LABELS, ""), accounts)
         yield _durations(report)
         yield _build_info(self._build)
+        yield _ledger_recoveries(report.ledger_recoveries)
         yield _internal_errors(report.internal_errors)
 
     def _filled(
@@ -308,6 +349,14 @@ def _build_info(values: tuple[str, str, str]) -> Metric:
     )
     family.add_metric(values, 1.0)
     return family
+
+
+def _ledger_recoveries(count: int) -> Metric:
+    return CounterMetricFamily(
+        "screenshotmax_exporter_ledger_recoveries_total",
+        "Ledger files that could not be used and were set aside, a new one begun; counts go on from memory or from 0.",
+        value=float(count),
+    )
 
 
 def _internal_errors(counts: Mapping[str, int]) -> Metric:

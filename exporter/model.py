@@ -152,6 +152,10 @@ class Fires(Protocol):
         """Mandatory fires with earliest >= start, in order, without end unless the calendar ends."""
         ...
 
+    def optional(self, after: datetime, until: datetime) -> int:
+        """Instants in (after, until] at which only some clock-change conventions run."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -162,6 +166,24 @@ class Expectation:
     base_at: datetime  # no fire before this instant is judged
     fire: Window | None = None  # None: no mandatory fire is to come
     deadline_at: datetime | None = None  # fire.latest_at + grace
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """The ledger's four counts of one task. They only rise."""
+
+    expected: int = 0
+    observed: int = 0
+    missed: int = 0
+    extra: int = 0
+
+    def __add__(self, more: RunCounts) -> RunCounts:
+        return RunCounts(
+            self.expected + more.expected,
+            self.observed + more.observed,
+            self.missed + more.missed,
+            self.extra + more.extra,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +222,10 @@ class TaskReport:
     previous_fire_at: datetime | None = None
     next_fire_at: datetime | None = None
     last_run_age: timedelta | None = None  # at the report's instant, never negative; None: never ran, or stale
+    missed_fires_at: tuple[datetime, ...] = ()  # the newest of the fires missed in a row, oldest first
     lateness: timedelta | None = None  # last run minus the fire it answers, signed
+    counts: RunCounts | None = None  # of the ledger, since the task was first seen
+    counted_since_at: datetime | None = None  # when that was
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +242,10 @@ class AccountReport:
 
     name: str
     interval: timedelta
-    up: bool = False  # newest poll; False before the first
+    up: bool = False  # the newest list poll, or any of the newest round's single ones; False before the first
     polled: bool = False  # the first round has finished, well or badly
-    last_reason: Reason | None = None  # of the newest poll, when it failed
+    last_reason: Reason | None = None  # of the newest failure, while not up
+    last_detail: str = ""  # the same in words that quote nothing
     tasks: int | None = None  # in the last good snapshot
     dropped: int = 0  # beyond max_tasks
     last_success_at: datetime | None = None
@@ -229,6 +255,8 @@ class AccountReport:
     durations: Histogram | None = None
     blocked_until_at: datetime | None = None
     clock_skew: timedelta | None = None  # the answer's Date minus our clock
+    missing_common_fire: int = 0  # tasks that missed the fire which most of the missing ones share; 0: no two do
+    common_fire_at: datetime | None = None  # that fire
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +267,4 @@ class Report:
     accounts: tuple[AccountReport, ...]
     tasks: tuple[TaskReport, ...]
     internal_errors: Mapping[str, int] = field(default_factory=dict)
+    ledger_recoveries: int = 0  # damaged ledger files set aside since the start

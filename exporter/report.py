@@ -5,6 +5,7 @@ A schedule is asked only when a poll has changed a task's facts or a fire has pa
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,14 +17,13 @@ from exporter.model import Expectation, Problem, Report, State, TaskReport, Verd
 from exporter.schedule import Schedule, ScheduleError, Schedules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from exporter.model import AccountReport, Policy, Task
     from exporter.store import Store, TaskFacts
 
 _log = structlog.get_logger()
-MOST_SKEW = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -44,55 +44,73 @@ class _Memo:
 class Reporter:
     """Builds the report. Holds memos, no facts: dropping one costs time, never truth."""
 
-    def __init__(self, store: Store, policies: Mapping[str, Callable[[str], Policy]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policies: Mapping[str, Callable[[str], Policy]],
+        *,
+        schedules: Schedules | None = None,
+    ) -> None:
         self._store = store
         self._policies = policies
-        self._schedules = Schedules()
+        self._schedules = schedules or Schedules()
         self._memos: dict[tuple[str, str], _Memo] = {}
         self._latest: tuple[int, Report] | None = None
 
-    def report(self, now: datetime) -> Report:
-        """The report at `now`. Within one second and without news it is the same object: one rendering serves."""
+    def report(self, now: datetime, *, seconds: float | None = None) -> Report:
+        """The report at `now`, which is `seconds` on the monotonic clock.
+
+        Within one second and without news it is the same object: one rendering serves.
+        """
         if self._latest is not None and self._latest[0] == self._store.version:
             report = self._latest[1]
             if timedelta() <= now - report.at < timedelta(seconds=1) and now.second == report.at.second:
                 return report
-        report = self._build(now)
+        report = self._build(now, seconds)
         self._latest = (self._store.version, report)
         return report
 
-    def _build(self, now: datetime) -> Report:
+    def _build(self, now: datetime, seconds: float | None) -> Report:
         read = list(self._store.read())
-        tasks = tuple(self._survive(account, facts, now) for account, each in read for facts in each.values())
+        tasks = tuple(self._survive(account, facts, now, seconds) for account, each in read for facts in each.values())
         if len(self._memos) > len(tasks):
             there = {(task.account, task.task_id) for task in tasks}
             self._memos = {key: memo for key, memo in self._memos.items() if key in there}
-        accounts = tuple(_without_passed_block(account, now) for account, _ in read)
-        return Report(now, accounts, tasks, self._store.internal_errors)
+        common = _common_fires(tasks)
+        accounts = tuple(
+            replace(_without_passed_block(account, now), common_fire_at=at, missing_common_fire=number)
+            for account, _ in read
+            for at, number in (common.get(account.name, (None, 0)),)
+        )
+        return Report(now, accounts, tasks, self._store.internal_errors, self._store.ledger_recoveries)
 
-    def _survive(self, account: AccountReport, facts: TaskFacts, now: datetime) -> TaskReport:
+    def _survive(self, account: AccountReport, facts: TaskFacts, now: datetime, seconds: float | None) -> TaskReport:
         """A bug met in judging one task must not hide the others."""
         try:
-            return self._task(account, facts, now)
+            return self._task(account, facts, now, seconds)
         except Exception as error:  # noqa: BLE001 - see above
             self._store.record_internal_error("report")
             _log.error("Internal error", where="report", task_id=facts.task_id, error=error)
             verdict = Verdict(State.UNKNOWN, "an internal error, told in the log, keeps the verdict away")
             return TaskReport(account.name, facts.task_id, verdict, facts.fetch_success, task=facts.task)
 
-    def _task(self, account: AccountReport, facts: TaskFacts, now: datetime) -> TaskReport:
-        if facts.task is None or facts.fetched_at is None:
+    def _task(self, account: AccountReport, facts: TaskFacts, now: datetime, seconds: float | None) -> TaskReport:
+        evidence_at = _evidence_at(facts, now, seconds)
+        if facts.task is None or evidence_at is None:
             return _without_data(account.name, facts)
         policy = self._policies[account.name](facts.task_id)
-        memo = self._memo((account.name, facts.task_id), facts.task, facts.observed_since_at, policy)
-        verdict = judge(facts.task, memo.expected, fetched_at=facts.fetched_at, now=now, stale_after=policy.stale_after)
-        stale = now - facts.fetched_at > policy.stale_after
-        verdict = _doubted(verdict, stale=stale, skewed=abs(account.clock_skew or timedelta()) > MOST_SKEW)
+        memo = self._memo((account.name, facts.task_id), facts.task, _observed_since(facts), policy)
+        verdict = judge(facts.task, memo.expected, fetched_at=evidence_at, now=now, stale_after=policy.stale_after)
+        stale = now - evidence_at > policy.stale_after
+        verdict = _doubted(verdict, stale=stale, skewed=facts.skewed)
+        missed = None
         if verdict.state is State.MISSED:
-            verdict = replace(verdict, consecutive=_count(memo, until=min(facts.fetched_at, now)))
+            missed = _count(memo, until=min(evidence_at, now))
+            verdict = replace(verdict, consecutive=missed.count)
         if facts.task.enabled is not False:
             _look_at_fires(memo, now)
-        return _shown(account.name, facts, memo, verdict, age=None if stale else _age(facts.task, now))
+        shown = _shown(account.name, facts, memo, verdict, age=None if stale else _age(facts.task, now))
+        return shown if missed is None else replace(shown, missed_fires_at=missed.recent)
 
     def _memo(self, key: tuple[str, str], task: Task, observed_since_at: datetime | None, policy: Policy) -> _Memo:
         memo = self._memos.get(key)
@@ -115,6 +133,13 @@ def _without_passed_block(account: AccountReport, now: datetime) -> AccountRepor
     return account if blocked or account.blocked_until_at is None else replace(account, blocked_until_at=None)
 
 
+def _evidence_at(facts: TaskFacts, now: datetime, seconds: float | None) -> datetime | None:
+    """When the facts were true on the wall clock as it goes now: a clock that was set back makes them no younger."""
+    if facts.fetched_at is None or facts.fetched_seconds is None or seconds is None:
+        return facts.fetched_at
+    return min(facts.fetched_at, now - timedelta(seconds=seconds - facts.fetched_seconds))
+
+
 def _without_data(account: str, facts: TaskFacts) -> TaskReport:
     if facts.not_found:
         verdict = unknown(Problem.NOT_FOUND, "the API does not know this id")
@@ -135,13 +160,23 @@ def _doubted(verdict: Verdict, *, stale: bool, skewed: bool) -> Verdict:
     return replace(verdict, state=State.UNKNOWN, rule=rule, problems=problems, consecutive=None)
 
 
-def _count(memo: _Memo, *, until: datetime) -> int:
+def _count(memo: _Memo, *, until: datetime) -> Missed:
     if not isinstance(memo.schedule, Schedule) or not isinstance(memo.expected, Expectation):
-        return 0
+        return Missed(0, until)
     since = memo.missed[1] if memo.missed is not None and memo.missed[0] <= until else None
     if memo.missed is None or memo.missed[0] != until:
         memo.missed = (until, count_missed(memo.schedule, memo.expected, until=until, since=since))
-    return memo.missed[1].count
+    return memo.missed[1]
+
+
+def _common_fires(tasks: Iterable[TaskReport]) -> dict[str, tuple[datetime, int]]:
+    """For each account the fire that most of its missing tasks have missed, the latest of several, and by how many."""
+    missing: dict[str, Counter[datetime]] = {}
+    for task in tasks:
+        if task.missed_fires_at:
+            missing.setdefault(task.account, Counter()).update(task.missed_fires_at)
+    most = {name: max(fires.items(), key=lambda fire: (fire[1], fire[0])) for name, fires in missing.items()}
+    return {name: fire for name, fire in most.items() if fire[1] > 1}
 
 
 def _look_at_fires(memo: _Memo, now: datetime) -> None:
@@ -156,6 +191,10 @@ def _look_at_fires(memo: _Memo, now: datetime) -> None:
         memo.asked_at = now
 
 
+def _observed_since(facts: TaskFacts) -> datetime | None:
+    return facts.entry.observed_since_at if facts.entry else None
+
+
 def _age(task: Task, now: datetime) -> timedelta | None:
     return None if task.last_run_at is None else max(now - task.last_run_at, timedelta())
 
@@ -168,7 +207,7 @@ def _shown(account: str, facts: TaskFacts, memo: _Memo, verdict: Verdict, *, age
         facts.fetch_success,
         task=facts.task,
         fetched_at=facts.fetched_at,
-        observed_since_at=facts.observed_since_at,
+        observed_since_at=_observed_since(facts),
         expectation=memo.expected if isinstance(memo.expected, Expectation) else None,
         schedule_valid=isinstance(memo.schedule, Schedule),
         schedule_error=str(memo.schedule) if isinstance(memo.schedule, ScheduleError) else "",
@@ -176,4 +215,6 @@ def _shown(account: str, facts: TaskFacts, memo: _Memo, verdict: Verdict, *, age
         next_fire_at=memo.next_fire_at,
         last_run_age=age,
         lateness=memo.late,
+        counts=facts.entry.counts if facts.entry else None,
+        counted_since_at=facts.entry.first_seen_at if facts.entry else None,
     )

@@ -107,16 +107,21 @@ class Clock:
 class Scene:
     """A simulator and an exporter on one clock, without a socket: from configuration to /metrics."""
 
-    def __init__(self, clock: Clock, config: str, tasks: Iterable[SimTask]) -> None:
+    def __init__(self, clock: Clock, config: str, tasks: Iterable[SimTask], **built_with: Any) -> None:
         self.clock = clock
         self.world = World(clock=clock.now, sleep=asyncio.sleep)
         self.account = self.world.add_account(Account(name="main", access_key=KEY), tasks)
         self.wire = httpx.ASGITransport(build_simulator(self.world))
         self.config = parse(config, name="config.yaml", directory=Path())
-        self.house = app.build(self.config, now=clock.now, host="test-host", transport=self.wire)
+        self.house = app.build(self.config, now=clock.now, host="test-host", transport=self.wire, **built_with)
 
     def add_account(self, name: str, key: str, tasks: Iterable[SimTask]) -> None:
         self.world.add_account(Account(name=name, access_key=key), tasks)
+
+    async def ask_upstream(self, path: str) -> httpx.Response:
+        """What upstream answers to anybody with the key."""
+        async with httpx.AsyncClient(transport=self.wire, base_url="http://upstream") as client:
+            return await client.get(path, headers={"X-Access-Key": KEY})
 
     @staticmethod
     async def sleep(seconds: float) -> None:
@@ -124,8 +129,8 @@ class Scene:
 
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[httpx.AsyncClient]:
-        """The pollers at work, and a client for the exporter's own routes."""
-        loops = [asyncio.create_task(poller.run()) for poller in self.house.pollers]
+        """The root loops at work, and a client for the exporter's own routes."""
+        loops = [asyncio.create_task(loop) for loop in app.polling(self.house).values()]
         transport = httpx.ASGITransport(self.house.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             await asyncio.sleep(1)

@@ -150,6 +150,16 @@ def test_facts_that_allow_no_verdict(facts: dict[str, object], problem: Problem 
     assert (problem is not None) == (verdict.state is State.UNKNOWN)
 
 
+def test_a_future_run_is_measured_from_the_later_of_two_clocks() -> None:
+    """A clock that was set back after the poll makes no plausible run implausible."""
+    task = a_task(last_run_at=at("2024-06-11 14:59:00Z"))
+    expected = expect(task, FIRES, AUTO, observed_since_at=None)
+    verdict = judge(
+        task, expected, fetched_at=at("2024-06-11 15:00Z"), now=at("2024-06-11 14:00Z"), stale_after=STALE_AFTER
+    )
+    assert State.OK is verdict.state
+
+
 def test_disabled_and_invalid() -> None:
     """A disabled task is disabled whatever its schedule; an enabled one with no schedule is unknown."""
     now = at("2024-06-11 15:00:00Z")

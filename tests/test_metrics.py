@@ -128,7 +128,7 @@ def test_described_and_collected_are_the_same() -> None:
 def test_polled_families_say_so() -> None:
     """The HELP of every family of tasks says how often the API is asked."""
     helps = [line for line in exposition().splitlines() if line.startswith("# HELP screenshotmax_task_")]
-    assert len(helps) == sum("Polled every 1m to 5m." in line for line in helps) == 16
+    assert len(helps) == sum("Polled every 1m to 5m." in line for line in helps) == 20
 
 
 def test_a_removed_task_is_gone_at_the_next_scrape() -> None:

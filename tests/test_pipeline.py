@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -312,7 +313,6 @@ def test_a_refusal_is_obeyed(fault: Fault, pause_minutes: int) -> None:
 @pytest.mark.parametrize("hours", [1, -1, 24, -24, -24 * 365])
 def test_a_step_of_the_own_clock_gives_no_false_miss(hours: int) -> None:
     """While our clock and the API's disagree, no verdict is given; when they agree again, the right one is."""
-    from datetime import timedelta
 
     async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
         await scene.clock.until(at("2024-06-10 11:40:30Z"))
@@ -348,3 +348,58 @@ def test_a_task_that_upstream_spells_oddly_harms_only_itself() -> None:
         assert "ok" == state(await scrape(client))
 
     play(scenario, hourly(), hourly(id=7002, name="Other"))
+
+
+def test_a_task_that_one_list_lacks_is_not_judged_on_its_old_schedule() -> None:
+    """Edited, then absent from one valid list, then back: fires from before the edit are still not judged."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        task = scene.account.task(7001)
+        task.edit({"crontab": "20 11 * * *"}, scene.clock.now())
+        await scene.sleep(120)
+        assert "ok" == state(await scrape(client))
+        del scene.account.tasks["7001"]
+        await scene.sleep(60)
+        assert not any(NAMED in name for name in await scrape(client))
+        scene.account.add(task)
+        await scene.sleep(60)
+        assert "ok" == state(await scrape(client))
+
+    play(scenario, hourly(crontab="0 15 * * *", last_run_at=at("2024-06-09 15:00:14Z")))
+
+
+def test_a_caches_copy_is_no_evidence_of_a_miss() -> None:
+    """The task ran; a copy from before its run, served after the deadline with its Age, changes nothing."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        await scene.clock.until(at("2024-06-10 11:59:30Z"))
+        copy = (await scene.ask_upstream("/v1/tasks")).content
+        await scene.clock.until(at("2024-06-10 12:02:00Z"))
+        assert 901 == (await scrape(client))[RUNS]
+        for headers in ((("Age", "420"),), ()):
+            scene.world.faults.add(Fault(kind=Kind.BODY, body=copy, headers=headers), account="main")
+            await scene.clock.until(at("2024-06-10 12:08:30Z"))
+            shown = await scrape(client)
+            assert ("ok", 901, 1) == (state(shown), shown[RUNS], shown[UP])
+            scene.world.faults.clear(account="main")
+
+    play(scenario)
+
+
+def test_an_outage_after_a_clock_that_was_set_back_creates_no_miss() -> None:
+    """Evidence dated by a clock that was an hour ahead grows no younger while that hour comes round again."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.date_header = False
+        scene.world.clock = lambda: scene.clock.now() - scene.clock.step
+        scene.account.task(7001).behave(FROZEN, scene.clock.now())
+        scene.clock.step = timedelta(hours=1)
+        await scene.sleep(90)
+        scene.world.faults.add(Fault(status=503))
+        scene.clock.step = timedelta()
+        for _ in range(120):
+            await scene.sleep(30)
+            assert 1 != (await scrape(client)).get(MISSED)
+        assert "unknown" == state(await scrape(client))
+
+    play(scenario)

@@ -95,28 +95,54 @@ def test_a_miss_and_its_count() -> None:
     assert 2 == reporter.report(NOON + 2 * DAY + 6 * MINUTE).tasks[0].verdict.consecutive
 
 
-@pytest.mark.parametrize(
-    ("skew", "state"), [(60, State.MISSED), (-60, State.MISSED), (61, State.UNKNOWN), (-3600, State.UNKNOWN)]
-)
-def test_clocks_that_disagree(skew: int, state: State) -> None:
-    """Beyond 60 s of difference no verdict is given, not even a proven one, and the problem says why."""
+def test_clocks_that_disagree() -> None:
+    """From an answer whose Date disagrees until the next good one no verdict is given, not even a proven one."""
     store = a_store(fetched_at=NOON + DAY + 6 * MINUTE)
-    store.record_request("main", code="200", seconds=0.1, skew=timedelta(seconds=skew))
-    verdict = only(store, NOON + DAY + 6 * MINUTE).verdict
-    assert (state, state is State.UNKNOWN) == (verdict.state, Problem.CLOCK_SKEW in verdict.problems)
+    states = []
+    for record in (
+        lambda: None,
+        lambda: store.record_failure("main", Reason.CLOCK_SKEW),
+        lambda: store.record_failure("main", Reason.TIMEOUT),
+        lambda: store.record_list("main", [a_task()], fetched_at=NOON + DAY + 7 * MINUTE),
+    ):
+        record()
+        verdict = only(store, NOON + DAY + 7 * MINUTE).verdict
+        states.append((verdict.state, Problem.CLOCK_SKEW in verdict.problems))
+    assert [(State.MISSED, False), (State.UNKNOWN, True), (State.UNKNOWN, True), (State.MISSED, False)] == states
+
+
+def test_an_error_page_with_an_odd_date_takes_no_verdict() -> None:
+    """Only what could have been evidence speaks of the clocks; the metric tells of every answer."""
+    store = a_store(fetched_at=NOON + DAY + 6 * MINUTE)
+    store.record_request("main", code="502", seconds=0.1, skew=timedelta(hours=1))
+    store.record_failure("main", Reason.HTTP_5XX)
+    assert State.MISSED is only(store, NOON + DAY + 6 * MINUTE).verdict.state
+
+
+@pytest.mark.parametrize(("step", "state"), [(0, State.MISSED), (-1, State.DUE), (1, State.UNKNOWN)])
+def test_a_clock_that_was_turned_ages_no_evidence(step: int, state: State) -> None:
+    """Evidence from the deadline on proves the miss; the same seconds later, on a clock turned by an hour, it does not."""
+    store = Store()
+    store.add_account("main", interval=MINUTE, listed=None)
+    turned = step * timedelta(hours=1)
+    store.record_list("main", [a_task()], fetched_at=NOON + DAY + 5 * MINUTE - min(turned, timedelta()), seconds=1000.0)
+    report = a_reporter(store).report(
+        NOON + DAY + 6 * MINUTE + max(turned, timedelta()) - timedelta(minutes=2) * (step < 0), seconds=1060.0
+    )
+    assert state is report.tasks[0].verdict.state
 
 
 def test_a_disabled_task_is_not_doubted() -> None:
     """Disabled is no verdict of time: a skewed clock does not touch it."""
     store = a_store(a_task(enabled=False))
-    store.record_request("main", code="200", seconds=0.1, skew=timedelta(hours=1))
+    store.record_failure("main", Reason.CLOCK_SKEW)
     assert State.DISABLED is only(store, NOON + 2 * MINUTE).verdict.state
 
 
 def test_several_problems_at_once() -> None:
     """Each problem that keeps the verdict away is named."""
     store = a_store(a_task(crontab="x"))
-    store.record_request("main", code="200", seconds=0.1, skew=timedelta(hours=1))
+    store.record_failure("main", Reason.CLOCK_SKEW)
     assert ["invalid_schedule", "stale", "clock_skew"] == list(only(store, NOON + DAY).verdict.problems)
 
 
@@ -184,3 +210,27 @@ def test_removed_tasks_leave_no_memo() -> None:
         store.record_list("main", [a_task(id=str(number))], dropped=0, fetched_at=NOON)
         reporter.report(NOON + timedelta(seconds=number))
     assert 1 == len(reporter._memos)
+
+
+def test_a_common_fire_is_told_once() -> None:
+    """Of tasks that miss, those that share a fire are counted together: the fire that most of them share, the latest."""
+    tasks = [
+        a_task(id="1"),
+        a_task(id="2"),
+        a_task(id="3", crontab="0 */6 * * *", last_run_at=at("2024-06-11 00:00:10Z")),
+        a_task(id="4", crontab="30 12 * * *", last_run_at=at("2024-06-09 12:30:10Z")),
+        a_task(id="5", last_run_at=at("2024-06-11 12:00:10Z")),
+    ]
+    report = a_reporter(a_store(*tasks, fetched_at=NOON + DAY + 40 * MINUTE)).report(NOON + DAY + 40 * MINUTE)
+    assert [True, True, True, True, False] == [task.verdict.missed for task in report.tasks]
+    (account,) = report.accounts
+    assert (NOON + DAY, 3) == (account.common_fire_at, account.missing_common_fire)
+
+
+def test_tasks_that_share_no_fire_have_no_common_cause() -> None:
+    """One task that misses, or several that miss at times of their own, are no common fire."""
+    tasks = [a_task(id="1"), a_task(id="2", crontab="1 12 * * *", last_run_at=at("2024-06-10 12:01:10Z"))]
+    (account,) = (
+        a_reporter(a_store(*tasks, fetched_at=NOON + DAY + 40 * MINUTE)).report(NOON + DAY + 40 * MINUTE).accounts
+    )
+    assert (None, 0) == (account.common_fire_at, account.missing_common_fire)

@@ -107,7 +107,7 @@ def test_an_epoch_begins_when_the_schedule_or_the_switch_changes(changes: dict[s
     store.record_list("main", [a_task()], dropped=0, fetched_at=NOON)
     store.record_list("main", [a_task(**changes)], dropped=0, fetched_at=NOON + MINUTE)
     store.record_list("main", [a_task(**changes)], dropped=0, fetched_at=NOON + 2 * MINUTE)
-    assert since == facts(store)["1001"].observed_since_at
+    assert since == facts(store)["1001"].entry.observed_since_at
 
 
 def test_a_field_that_was_unusable_for_one_poll_begins_no_epoch() -> None:
@@ -115,7 +115,7 @@ def test_a_field_that_was_unusable_for_one_poll_begins_no_epoch() -> None:
     store = a_store()
     for task in (a_task(), a_task(enabled=None, bad_fields=frozenset({"enabled"})), a_task()):
         store.record_list("main", [task], dropped=0, fetched_at=NOON)
-    assert facts(store)["1001"].observed_since_at is None
+    assert facts(store)["1001"].entry.observed_since_at is None
 
 
 def test_requests_are_tallied() -> None:
@@ -147,3 +147,113 @@ def test_every_write_raises_the_version() -> None:
         write()
         assert store.version > before
     assert {"poll": 1} == store.internal_errors
+
+
+def test_a_404_after_other_failures_is_the_first_again() -> None:
+    """Only two in a row confirm: a 500 between them says nothing of the task."""
+    store = a_store(("1001",))
+    store.record_task("main", a_task(), fetched_at=NOON)
+    for reason in (Reason.HTTP_404, Reason.HTTP_5XX, Reason.HTTP_5XX, Reason.HTTP_404):
+        store.record_failure("main", reason, task_id="1001")
+    assert a_task() == facts(store)["1001"].task
+
+
+def test_404s_alone_do_not_make_an_account_up() -> None:
+    """Where every id is unknown from the start, the base URL is wrong."""
+    store = a_store(("1", "2"))
+    store.record_failure("main", Reason.HTTP_404, task_id="1")
+    assert (False, Reason.HTTP_404) == (account(store).up, account(store).last_reason)
+
+
+def test_a_task_that_comes_back_keeps_its_epoch() -> None:
+    """Absent from one list, back in the next: what was known of its schedule is not forgotten meanwhile."""
+    store = a_store()
+    edited = a_task(crontab="0 9 * * *")
+    for number, tasks in enumerate(([a_task()], [edited], [], [edited])):
+        store.record_list("main", tasks, fetched_at=NOON + number * MINUTE)
+    assert NOON + MINUTE == facts(store)["1001"].entry.observed_since_at
+
+
+def test_a_listed_id_that_comes_back_after_404s_keeps_its_epoch() -> None:
+    """Withdrawn is not forgotten."""
+    store = a_store(("1001",))
+    store.record_task("main", a_task(), fetched_at=NOON)
+    for _ in range(2):
+        store.record_failure("main", Reason.HTTP_404, task_id="1001")
+    store.record_task("main", a_task(crontab="0 9 * * *"), fetched_at=NOON + 5 * MINUTE)
+    assert NOON + 5 * MINUTE == facts(store)["1001"].entry.observed_since_at
+
+
+def test_what_an_unreadable_element_may_be_stays() -> None:
+    """While a list holds elements that cannot be read, an absent task may be one of them: its facts stay, its fetch failed."""
+    store = a_store()
+    store.record_list("main", [a_task(id="1"), a_task(id="2")], fetched_at=NOON)
+    store.record_list("main", [a_task(id="1")], fetched_at=NOON + MINUTE, unreadable=1)
+    kept = facts(store)["2"]
+    assert (a_task(id="2"), NOON, False) == (kept.task, kept.fetched_at, kept.fetch_success)
+    store.record_list("main", [a_task(id="1")], fetched_at=NOON + 2 * MINUTE)
+    assert ["1"] == list(facts(store))
+
+
+OLD = {"last_run_at": at("2024-06-09 12:00:14Z"), "runs": 159}
+
+
+@pytest.mark.parametrize(
+    ("changes", "minutes", "kept"),
+    [
+        (OLD, 1, True),
+        (OLD, 14, True),
+        (OLD, 15, False),
+        (OLD | {"runs": 160}, 1, False),
+        (OLD | {"last_run_at": at("2024-06-10 12:00:15Z")}, 1, False),
+        ({"last_run_at": None, "runs": 0}, 1, False),
+    ],
+)
+def test_an_answer_that_goes_back_in_both_is_a_copy(changes: dict[str, object], minutes: int, kept: bool) -> None:
+    """A last run and a count that both went back come from a cache; what keeps saying so is believed in the end."""
+    store = a_store()
+    store.record_list("main", [a_task()], fetched_at=NOON)
+    store.record_list("main", [a_task(**changes)], fetched_at=NOON + minutes * MINUTE)
+    assert (NOON if kept else NOON + minutes * MINUTE) == facts(store)["1001"].fetched_at
+
+
+@pytest.mark.parametrize(("seconds", "runs"), [(999.0, 160), (1000.0, 161)])
+def test_evidence_is_never_replaced_by_older_evidence(seconds: float, runs: int) -> None:
+    """A copy whose Age dates it before what is known tells nothing, of a list and of a task."""
+    for listed in (None, ("1001",)):
+        store = a_store(listed)
+        store.record_list("main", [a_task(), a_task(id="2")], fetched_at=NOON, seconds=1000.0)
+        if listed:
+            store.record_task("main", a_task(runs=161), fetched_at=NOON, seconds=seconds)
+        else:
+            store.record_list("main", [a_task(runs=161)], fetched_at=NOON, seconds=seconds)
+            assert (seconds == 1000) == ("2" not in facts(store))
+        assert (runs, True) == (facts(store)["1001"].task.runs, account(store).up)
+
+
+def test_single_polls_make_an_account_down_only_by_a_whole_round() -> None:
+    """One id that always fails is its own trouble; a round without one good answer is the account's."""
+    store = a_store(("1", "2"))
+    ups = []
+    for good in (True, True, False, True):
+        store.record_failure("main", Reason.HTTP_5XX, detail="upstream answered 500", task_id="1")
+        ups.append(account(store).up)
+        if good:
+            store.record_task("main", a_task(id="2"), fetched_at=NOON)
+        else:
+            store.record_failure("main", Reason.TIMEOUT, detail="too late", task_id="2")
+        store.record_round("main")
+        ups.append(account(store).up)
+    assert [False, True, True, True, True, False, False, True] == ups
+
+
+def test_an_account_that_is_down_says_why() -> None:
+    """The newest failure's reason and words, until it is up again."""
+    store = a_store()
+    store.record_failure("main", Reason.KEY, detail="access_key_file key cannot be read")
+    assert (Reason.KEY, "access_key_file key cannot be read") == (
+        account(store).last_reason,
+        account(store).last_detail,
+    )
+    store.record_list("main", [], fetched_at=NOON)
+    assert (None, "") == (account(store).last_reason, account(store).last_detail)

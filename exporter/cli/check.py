@@ -12,6 +12,7 @@ from exporter.cli.console import say
 from exporter.cli.loading import load_or_exit
 from exporter.cli.parser import COULD_NOT_ASK
 from exporter.cli.running import run_to_the_end, utc_now
+from exporter.cli.storage import read_ledger_or_exit
 from exporter.model import Reason, State
 from exporter.web.words import REASON_WORDS
 
@@ -28,7 +29,8 @@ _WORDS = {OK: "OK", UNKNOWN: "WARNING", MISSED: "CRITICAL", COULD_NOT_ASK: "UNKN
 def run(options: argparse.Namespace) -> int:
     """Exits 0 all well, 1 something unknown, 2 something missed, 3 could not ask; missed wins."""
     logs.configure(level=options.log_level, form=options.log_format)
-    house = app.build(load_or_exit(options), now=utc_now, host=socket.gethostname())
+    config, entries = load_or_exit(options), read_ledger_or_exit(options)
+    house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries)
     return run_to_the_end(check(house), failed=options.failed)
 
 
@@ -40,8 +42,7 @@ async def check(house: House) -> int:
         await house.aclose()
     report = house.report()
     code = verdict(report)
-    silent = [f"account {account.name}: {_words(account)}" for account in report.accounts if _failures(account)]
-    say(f"SCREENSHOTMAX {_WORDS[code]}: {'; '.join([table.count_states(report), *silent])}\n")
+    say(f"SCREENSHOTMAX {_WORDS[code]}: {'; '.join([table.count_states(report), *silent(report)])}\n")
     if report.tasks:
         say(f"{table.render(report, table.look())}\n")
     return code
@@ -55,6 +56,11 @@ def verdict(report: Report) -> int:
     if any(_failures(account) for account in report.accounts):
         return COULD_NOT_ASK
     return UNKNOWN if State.UNKNOWN in states else OK
+
+
+def silent(report: Report) -> list[str]:
+    """The accounts that could not be asked, or not for all their tasks, and why."""
+    return [f"account {account.name}: {_words(account)}" for account in report.accounts if _failures(account)]
 
 
 def _failures(account: AccountReport) -> list[Reason]:

@@ -1,9 +1,9 @@
-"""Loads the configuration for a verb."""
+"""Loads the configuration for a verb; where there is none, says so and leaves."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from exporter.config import ConfigError, load
 
@@ -18,5 +18,10 @@ def load_or_exit(options: argparse.Namespace) -> Config:
     try:
         return load(options.config_file)
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(options.failed)
+        leave(error, options)
+
+
+def leave(error: Exception, options: argparse.Namespace) -> NoReturn:
+    """End the verb with its exit code for what it cannot do, and the error's own words."""
+    sys.stderr.write(f"{error}\n")
+    sys.exit(options.failed)

@@ -46,6 +46,8 @@ def build_parser() -> Parser:
     _add_demo(verbs)
     _add_simulate(verbs)
     _add_check(verbs)
+    _add_explain(verbs)
+    _add_lint(verbs)
     _add_healthcheck(verbs)
     _add_config(verbs)
     return parser
@@ -55,6 +57,7 @@ def _add_serve(verbs: argparse._SubParsersAction[Parser]) -> None:
     verb = _verb(verbs, "serve", "poll the accounts and serve /metrics; meant when an option comes first", daemon=True)
     _add_version(verb)
     _add_config_file(verb)
+    _add_storage_path(verb, "file that the ledger is kept in over restarts (default: in memory only)")
     verb.add_argument(
         "--web.listen-address",
         dest="listen_addresses",
@@ -144,6 +147,53 @@ def _add_check(verbs: argparse._SubParsersAction[Parser]) -> None:
     verb = _verb(verbs, "check", does, failed=COULD_NOT_ASK, usage_exit=COULD_NOT_ASK)
     verb.epilog = "Exits 0 all well, 1 something unknown, 2 something missed (wins over all), 3 could not ask."
     _add_config_file(verb)
+    _add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
+    _add_log_flags(verb, level="error")
+
+
+def _add_explain(verbs: argparse._SubParsersAction[Parser]) -> None:
+    does = "why a task has its verdict: fire, deadline, evidence, tolerance, the rule that decided"
+    verb = _verb(verbs, "explain", does, failed=COULD_NOT_ASK, usage_exit=COULD_NOT_ASK)
+    verb.epilog = "Exits 0 when explained, 3 could not ask."
+    verb.add_argument(
+        "task",
+        metavar="[ACCOUNT/]TASK_ID",
+        help="the task; with its account where several may hold it (default: none)",
+    )
+    _add_config_file(verb)
+    _add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
+    _add_format(verb)
+    _add_log_flags(verb, level="error")
+
+
+def _add_lint(verbs: argparse._SubParsersAction[Parser]) -> None:
+    does = "what is questionable about the tasks and their schedules"
+    verb = _verb(verbs, "lint", does, failed=COULD_NOT_ASK, usage_exit=COULD_NOT_ASK)
+    verb.epilog = (
+        "Exits 0 clean (infos are no findings), 1 for a warning, 3 when not everything could be asked or read."
+    )
+    verb.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        type=Path,
+        help="configuration file; with --tasks, only its tolerances count (default: config.yaml, none with --tasks)",
+    )
+    verb.add_argument(
+        "--tasks",
+        dest="tasks",
+        metavar="FILE",
+        type=Path,
+        help="read a saved List Tasks answer in place of polling; - is standard input (default: poll)",
+    )
+    verb.add_argument(
+        "--account",
+        dest="account",
+        metavar="NAME",
+        help="this account only; with --tasks, the one whose tolerances count (default: all)",
+    )
+    _add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
+    _add_format(verb)
     _add_log_flags(verb, level="error")
 
 
@@ -192,6 +242,20 @@ def _add_config_file(parser: Parser) -> None:
         type=Path,
         default=Path("config.yaml"),
         help="configuration file (default: %(default)s)",
+    )
+
+
+def _add_storage_path(parser: Parser, does: str) -> None:
+    parser.add_argument("--storage.path", dest="storage_path", metavar="FILE", type=Path, help=does)
+
+
+def _add_format(parser: Parser) -> None:
+    parser.add_argument(
+        "--format",
+        dest="form",
+        choices=("text", "json"),
+        default="text",
+        help="form of the answer (default: %(default)s)",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import httpx
 
 LARGEST_SKEW = timedelta(seconds=60)
+_LONGEST_AGE_SECONDS = 31 * 86_400
+_AGE = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Exchange:
     cap: int  # bytes of the body
     code: str = "none"
     skew: timedelta | None = None  # the answer's Date minus our clock; None without a usable Date
+    age: timedelta = timedelta()  # how long a cache had kept the answer
 
     async def run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> bytes:
         """The body of a good answer.
@@ -53,6 +57,7 @@ class Exchange:
         if response.status_code != 200:
             wait = retry_after(response.headers.get("Retry-After"), answered_at=date_at or end_at)
             raise status_error(response.status_code, blocked_for=wait)
+        self.age = _age(response.headers.get("Age", ""))
         if self.skew is not None and abs(self.skew) > LARGEST_SKEW:
             seconds = f"{self.skew.total_seconds():.0f} s"
             raise PollError(Reason.CLOCK_SKEW, f"the answer's Date minus our clock is {seconds}")
@@ -69,6 +74,11 @@ class Exchange:
                     raise PollError(Reason.TOO_LARGE, f"the answer is larger than {self.cap} bytes")
                 body += chunk
         return bytes(body)
+
+
+def _age(text: str) -> timedelta:
+    """RFC 9111, 5.1: whole seconds. What is no such number is none; what is absurd proves nothing, so it is capped."""
+    return timedelta(seconds=min(int(text), _LONGEST_AGE_SECONDS)) if _AGE.fullmatch(text) else timedelta()
 
 
 async def _close_later(opened: contextlib.AsyncExitStack, event: str, info: dict[str, Any]) -> None:

@@ -42,7 +42,8 @@ class KeySource:
             where = f"access_key_file {account.access_key_file}"
             return where, _file_text(account.access_key_file, where)
         if account.access_key_env is not None:
-            return f"environment variable {account.access_key_env}", os.environ.get(account.access_key_env, "")
+            # Not the variable's name: where a key stands instead of a name, it would be told.
+            return "the environment variable that access_key_env names", os.environ.get(account.access_key_env, "")
         return "access_key", account.access_key.reveal() if account.access_key else ""
 
 

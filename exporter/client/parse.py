@@ -58,7 +58,7 @@ def parse_task(payload: object, *, expected_id: str | None) -> Task:
 def parse_list(payload: object) -> TaskList:
     """The tasks of a List Tasks answer; of two elements with one id the first wins.
 
-    Raises PollError(BAD_SHAPE) when it is not `{"tasks": [...]}`.
+    Raises PollError(BAD_SHAPE) when it is not `{"tasks": [...]}`, or when no element of a list can be read.
     """
     elements = payload.get("tasks") if isinstance(payload, dict) else None
     if not isinstance(elements, list):
@@ -71,6 +71,8 @@ def parse_list(payload: object) -> TaskList:
             unreadable += 1
         elif task_id not in tasks:
             tasks[task_id] = _task(task_id, _Fields(element))
+    if unreadable and not tasks:
+        raise PollError(Reason.BAD_SHAPE, "no element of the list has a usable id")
     return TaskList(tasks=tuple(tasks.values()), unreadable=unreadable)
 
 

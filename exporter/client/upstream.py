@@ -18,9 +18,11 @@ from exporter.client.exchange import Exchange
 from exporter.client.parse import decode, parse_list, parse_task
 from exporter.client.reasons import failure
 from exporter.client.transport import build_transport
-from exporter.model import PollError, Task, TaskList
+from exporter.model import PollError, Reason, Task, TaskList
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from exporter.client.key import KeySource
     from exporter.config import Api
 
@@ -42,10 +44,11 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Generic[_T]):
-    """A good answer, and the instant just before its request started."""
+    """A good answer, and since when it has been true: just before its request started, less the answer's Age."""
 
     value: _T
     fetched_at: datetime
+    fetched_seconds: float  # the same on the event loop's clock
 
 
 class Upstream:
@@ -65,6 +68,7 @@ class Upstream:
         self._now = now
         self._observe = observe
         self._transport = transport
+        self._opened_with: _Signature | None = None  # the ca_file of a transport that we have built
         # Its own: the loop's default threads may all be stuck in a silent resolver.
         self._parser = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parse")
 
@@ -85,30 +89,37 @@ class Upstream:
 
     async def _fetch(self, path: str, parse: Callable[[bytes], _T], *, cap: int) -> Fetched[_T]:
         request = self._request(path)
-        transport = self._opened()
-        exchange = Exchange(start_at=self._now(), now=self._now, cap=cap)
-        body = await self._ask(transport, request, exchange)
-        if len(body) <= _LARGEST_INLINE:
-            return Fetched(parse(body), exchange.start_at)
+        transport = await self._opened()
         loop = asyncio.get_running_loop()
-        return Fetched(await loop.run_in_executor(self._parser, parse, body), exchange.start_at)
+        exchange, start_seconds = Exchange(start_at=self._now(), now=self._now, cap=cap), loop.time()
+        body = await self._ask(transport, request, exchange)
+        value = parse(body) if len(body) <= _LARGEST_INLINE else await loop.run_in_executor(self._parser, parse, body)
+        return Fetched(value, exchange.start_at - exchange.age, start_seconds - exchange.age.total_seconds())
 
     def _request(self, path: str) -> httpx.Request:
-        """Raises PollError(KEY)."""
+        """Raises PollError(KEY), or PollError(CONNECT) for a host that no request can name."""
         key = self._key.read().reveal()
-        url = httpx.URL(f"{self._api.base_url}{path}")
-        headers = dict(_HEADERS)
-        if self._api.auth == "query":
-            url = url.copy_merge_params({"access_key": key})
-        else:
-            headers["X-Access-Key"] = key
         phases = dict.fromkeys(("connect", "read", "write", "pool"), self._api.timeout.total_seconds())
-        return httpx.Request("GET", url, headers=headers, extensions={"timeout": phases})
+        by_query = self._api.auth == "query"
+        try:
+            return httpx.Request(
+                "GET",
+                f"{self._api.base_url}{path}",
+                params={"access_key": key} if by_query else None,
+                headers=_HEADERS if by_query else _HEADERS | {"X-Access-Key": key},
+                extensions={"timeout": phases},
+            )
+        except (httpx.InvalidURL, UnicodeError):
+            raise PollError(Reason.CONNECT, "base_url names no usable host") from None
 
-    def _opened(self) -> httpx.AsyncBaseTransport:
-        """Raises PollError(TLS), and again at the next request, until `ca_file` can be used."""
-        if self._transport is None:
-            self._transport = build_transport(self._api)
+    async def _opened(self) -> httpx.AsyncBaseTransport:
+        """The transport, made anew when `ca_file` has been replaced. Raises PollError(TLS) until it can be used."""
+        signature = _signature(self._api.ca_file)
+        if self._transport is None or (self._opened_with is not None and signature != self._opened_with):
+            if self._transport is not None:
+                await self._transport.aclose()
+            self._transport, self._opened_with = None, None
+            self._transport, self._opened_with = build_transport(self._api), signature
         return self._transport
 
     async def _ask(self, transport: httpx.AsyncBaseTransport, request: httpx.Request, exchange: Exchange) -> bytes:
@@ -124,6 +135,20 @@ class Upstream:
             raise failure(exc, timed_out=deadline.expired()) from None
         finally:
             self._observe(exchange.code, loop.time() - started, exchange.skew)
+
+
+_Signature = tuple[int, int, int]
+
+
+def _signature(path: Path | None) -> _Signature:
+    """What changes when a file is written anew, renamed over or swapped; the same for none and for a missing one."""
+    if path is None:
+        return 0, 0, 0
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _task(task_id: str, body: bytes) -> Task:

@@ -5,7 +5,7 @@ from exporter.config.durations import format_duration, parse_duration
 from exporter.config.loading import load, parse
 from exporter.config.messages import ConfigError
 from exporter.config.schema import json_schema
-from exporter.config.values import Account, Api, Config, MissedRun, Poll
+from exporter.config.values import Account, Api, Config, MissedRun, PolicySources, Poll, Source
 
 __all__ = [
     "Account",
@@ -13,7 +13,9 @@ __all__ = [
     "Config",
     "ConfigError",
     "MissedRun",
+    "PolicySources",
     "Poll",
+    "Source",
     "format_duration",
     "json_schema",
     "load",

@@ -97,7 +97,7 @@ class TaskId:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return str(value)
         if isinstance(value, str) and not isinstance(value, Plain) and _TASK_ID.fullmatch(value):
-            return str(value)
+            return str(int(value))  # as upstream's ids are told: without leading zeros
         advice = isinstance(value, Plain) and _NUMBER_LIKE.fullmatch(value)
         raise unexpected("a task id of 1 to 20 decimal digits" + (", in quotes" if advice else ""))
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from exporter.config import checks, door, translate
 from exporter.config.messages import ConfigError, Mistake, escaped, problems
 from exporter.config.schema import AccountSection, RootSection, Section
-from exporter.config.values import Account, Api, Config, MissedRun, Poll
+from exporter.config.values import Account, Api, Config, MissedRun, Poll, Source
 from exporter.model import Secret
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _built(root: RootSection, *, name: str, directory: Path) -> Config:
         directory=directory,
         api=_api(Api(), root.api, directory),
         poll=_poll(root.poll),
-        missed_run=_over(MissedRun(), root.missed_run),
+        missed_run=_over(MissedRun(), root.missed_run, Source.TOP_LEVEL),
     )
     return dataclasses.replace(top, accounts=tuple(_account(one, root, top) for one in root.accounts))
 
@@ -78,7 +78,7 @@ def _built(root: RootSection, *, name: str, directory: Path) -> Config:
 def _account(account: AccountSection, root: RootSection, top: Config) -> Account:
     given = account.model_fields_set
     directory = top.directory
-    lenience = _over(top.missed_run, account.missed_run)
+    lenience = _over(top.missed_run, account.missed_run, Source.ACCOUNT)
     return Account(
         name=account.name,
         access_key=Secret(account.access_key.strip()) if "access_key" in given else None,
@@ -86,7 +86,7 @@ def _account(account: AccountSection, root: RootSection, top: Config) -> Account
         access_key_env=account.access_key_env if "access_key_env" in given else None,
         tasks=account.tasks,
         exclude=frozenset(account.exclude),
-        overrides={one.id: _over(lenience, one) for one in account.overrides},
+        overrides={one.id: _over(lenience, one, Source.OVERRIDE) for one in account.overrides},
         api=_api(top.api, account.api, directory),
         poll=_poll(root.poll, account.poll),
         missed_run=lenience,
@@ -109,10 +109,11 @@ def _poll(*sections: Section) -> Poll:
     return dataclasses.replace(poll, stale_after=max(poll.stale_after, 2 * poll.interval))
 
 
-def _over(base: MissedRun, section: Section) -> MissedRun:
+def _over(base: MissedRun, section: Section, source: Source) -> MissedRun:
     given = _given(section)
     given.pop("id", None)
-    return dataclasses.replace(base, **given)
+    sources = dataclasses.replace(base.sources, **dict.fromkeys(given, source))
+    return dataclasses.replace(base, **given, sources=sources)
 
 
 def _given(section: Section) -> dict[str, Any]:

@@ -72,8 +72,8 @@ class ApiSection(Section):
     ] = _API.timeout
     requests_per_minute: Annotated[
         int,
-        Whole(1, 6000),
-        Field(description="Ceiling for one account, shared by its tasks."),
+        Whole(2, 6000),
+        Field(description="Ceiling for one account, shared by its tasks. 2 to 6000."),
     ] = _API.requests_per_minute
     max_list_bytes: Annotated[
         int,

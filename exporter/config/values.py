@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -62,12 +63,30 @@ class Poll:
         }
 
 
+class Source(StrEnum):
+    """Where in the file a value was given."""
+
+    DEFAULT = "default"  # nowhere
+    TOP_LEVEL = "top_level"
+    ACCOUNT = "account"
+    OVERRIDE = "override"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySources:
+    """Where a task's grace and early were given."""
+
+    grace: Source
+    early: Source
+
+
 @dataclass(frozen=True, slots=True)
 class MissedRun:
     """How lenient to be. None means auto: derived from the schedule's period."""
 
     grace: timedelta | None = None
     early: timedelta | None = None
+    sources: PolicySources = field(default=PolicySources(Source.DEFAULT, Source.DEFAULT), compare=False)
 
     def effective(self) -> dict[str, Any]:
         return {"grace": _auto_or(self.grace), "early": _auto_or(self.early)}
@@ -95,8 +114,15 @@ class Account:
 
     def policy(self, task_id: str) -> Policy:
         """How lenient to be with one task of this account."""
-        lenience = self.overrides.get(task_id, self.missed_run)
+        lenience = self._lenience(task_id)
         return Policy(stale_after=self.poll.stale_after, grace=lenience.grace, early=lenience.early)
+
+    def policy_sources(self, task_id: str) -> PolicySources:
+        """Where that task's grace and early were given."""
+        return self._lenience(task_id).sources
+
+    def _lenience(self, task_id: str) -> MissedRun:
+        return self.overrides.get(task_id, self.missed_run)
 
     def effective(self) -> dict[str, Any]:
         keys = {

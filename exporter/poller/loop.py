@@ -43,6 +43,7 @@ class _Round:
     dropped: int = 0
     failures: Counter[Reason] = field(default_factory=Counter)
     detail: str = ""  # of the newest failure
+    failed_id: str | None = None  # the first that failed
 
 
 class Poller:
@@ -59,9 +60,11 @@ class Poller:
         self._store = store
         self._now = now
         self._offset = stable_offset(account.name, host) if account.fetch == "list" else None
+        self._listed = None if account.tasks == "all" else frozenset(account.tasks)
         self._limiter = Limiter(account.api.requests_per_minute)
         self._blocked_until_seconds = 0.0
         self._refusals = 0  # 429s in a row
+        self._refused_seconds = 0.0  # when the newest of them came
         self._log = structlog.get_logger().bind(account=account.name)
         self.beat_seconds: float | None = None  # when, on the event loop's clock, the loop last showed life
 
@@ -97,14 +100,22 @@ class Poller:
         if answer is None:
             return
         wanted = [task for task in answer.value.tasks if self._wanted(task.id)]
-        kept = wanted[: self._account.poll.max_tasks]
+        most = self._account.poll.max_tasks
+        # Of too many the lowest ids, so that a list in another order watches the same tasks.
+        kept = wanted if len(wanted) <= most else sorted(wanted, key=lambda task: int(task.id))[:most]
         dropped = len(wanted) - len(kept)
         told.tasks, told.unreadable, told.dropped = len(kept), answer.value.unreadable, dropped
-        self._store.record_list(self._account.name, kept, dropped=dropped, fetched_at=answer.fetched_at)
+        self._store.record_list(
+            self._account.name,
+            kept,
+            fetched_at=answer.fetched_at,
+            seconds=answer.fetched_seconds,
+            dropped=dropped,
+            unreadable=answer.value.unreadable,
+        )
 
     def _wanted(self, task_id: str) -> bool:
-        listed = self._account.tasks
-        return task_id not in self._account.exclude and (listed == "all" or task_id in listed)
+        return task_id not in self._account.exclude and (self._listed is None or task_id in self._listed)
 
     async def _poll_each(self, ids: Sequence[str], spread_seconds: float, told: _Round) -> None:
         """Each id once, over a fixed set of workers; the round ends when all are answered, so none overlaps itself."""
@@ -127,33 +138,39 @@ class Poller:
         answer = await self._ask(lambda: self._upstream.get_task(task_id), told, task_id=task_id)
         if answer is not None:
             told.tasks += 1
-            self._store.record_task(self._account.name, answer.value, fetched_at=answer.fetched_at)
+            self._store.record_task(
+                self._account.name, answer.value, fetched_at=answer.fetched_at, seconds=answer.fetched_seconds
+            )
 
     async def _ask(
         self, fetch: Callable[[], Awaitable[Fetched[Value]]], told: _Round, *, task_id: str | None = None
     ) -> Fetched[Value] | None:
         """The answer, or None when there is none: then the failure is recorded. Nothing is asked while blocked."""
         await self._until(self._limiter.take(asyncio.get_running_loop().time()))
-        if asyncio.get_running_loop().time() < self._blocked_until_seconds:
+        began_seconds = asyncio.get_running_loop().time()
+        if began_seconds < self._blocked_until_seconds:
             return None
         try:
             answer = await fetch()
         except PollError as error:
-            self._failed(error, told, task_id)
+            self._failed(error, told, task_id, began_seconds)
         except Exception as error:  # noqa: BLE001 - a bug in one fetch must not cost the others
             self._bug(error)
-            self._failed(PollError(Reason.INTERNAL, type(error).__name__), told, task_id)
+            self._failed(PollError(Reason.INTERNAL, type(error).__name__), told, task_id, began_seconds)
         else:
             self._refusals = 0
             return answer
         return None
 
-    def _failed(self, error: PollError, told: _Round, task_id: str | None) -> None:
+    def _failed(self, error: PollError, told: _Round, task_id: str | None, began_seconds: float) -> None:
         told.failures[error.reason] += 1
-        told.detail = error.detail
-        self._store.record_failure(self._account.name, error.reason, task_id=task_id)
+        told.detail, told.failed_id = error.detail, told.failed_id or task_id
+        self._store.record_failure(self._account.name, error.reason, detail=error.detail, task_id=task_id)
         self._log.debug("Poll failed", task_id=task_id, reason=error.reason.value, detail=error.detail or None)
-        self._refusals = self._refusals + 1 if error.reason is Reason.HTTP_429 else 0
+        if error.reason is Reason.HTTP_429 and began_seconds >= self._refused_seconds:
+            # Of requests that were under way together, one refusal counts.
+            self._refusals += 1
+            self._refused_seconds = asyncio.get_running_loop().time()
         pause = pause_after(error.reason, asked=error.blocked_for, refusals=self._refusals)
         if pause is not None:
             self._block(pause)
@@ -179,6 +196,7 @@ class Poller:
             failed=told.failures.total() or None,
             reason=",".join(sorted(told.failures)) or None,
             detail=told.detail or None,
+            task_id=told.failed_id,
             seconds=round(seconds, 3),
         )
 

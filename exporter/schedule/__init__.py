@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from exporter.schedule.changes import ClockChange, zone_changes
 from exporter.schedule.crontab import Crontab, ScheduleError, parse_crontab
-from exporter.schedule.fires import Schedule, Schedules, parse_schedule, zone_names
+from exporter.schedule.fires import Schedule, Schedules, parse_schedule, zone_names, zones_version
 
 __all__ = [
+    "ClockChange",
     "Crontab",
     "Schedule",
     "ScheduleError",
     "Schedules",
     "parse_crontab",
     "parse_schedule",
+    "zone_changes",
     "zone_names",
+    "zones_version",
 ]

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import zoneinfo
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+import tzdata
 from croniter import CroniterBadDateError, croniter
 
 from exporter.model import Problem, Window
+from exporter.schedule.changes import ClockChange, change_between, zone_changes
 from exporter.schedule.crontab import Crontab, ScheduleError, parse_crontab
 
 if TYPE_CHECKING:
@@ -28,15 +30,19 @@ zoneinfo.reset_tzpath(to=())
 CLOCK_RESET = timedelta(hours=3)  # Vixie cron takes a larger jump for somebody setting the clock
 PSEUDO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 _DAY = timedelta(days=1)
-_PERIOD_FROM = date(2024, 1, 1)
+_AROUND = CLOCK_RESET + timedelta(hours=1)  # how far from the wall clock's order a fire can be
+_PERIOD_FROM = datetime(2024, 1, 1)  # noqa: DTZ001 - local, in whatever zone
 _GRACE_BOUNDS = (timedelta(minutes=5), timedelta(hours=1))
 _EARLY_MOST = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class _Day:
-    windows: tuple[Window, ...]  # mandatory fires, in order
-    shown: tuple[datetime, ...]  # Vixie's fires, in order
+class _Hour:
+    """The fires of one local hour, each in order."""
+
+    windows: tuple[Window, ...]  # mandatory
+    shown: tuple[datetime, ...]  # Vixie's
+    optional: tuple[datetime, ...]  # where some conventions run and others do not
 
 
 class _FireDays:
@@ -77,67 +83,129 @@ class _FireDays:
 
 
 class Schedule:
-    """The fires of one crontab in one timezone. Stateful inside (croniter is): one thread, one at a time."""
+    """The fires of one crontab in one timezone. Stateful inside (croniter is): one thread, one at a time.
 
-    def __init__(self, crontab: Crontab, zone: zoneinfo.ZoneInfo, days: _FireDays) -> None:
+    `days` and `hours` remember what has been asked; schedules may share them.
+    """
+
+    def __init__(
+        self,
+        crontab: Crontab,
+        zone: zoneinfo.ZoneInfo,
+        *,
+        days: Callable[[str], _FireDays],
+        hours: Callable[[Schedule, date, int], _Hour],
+    ) -> None:
         self.zone = zone
         self.crontab = crontab
-        self._times = [time(hour, minute) for hour in crontab.hours for minute in crontab.minutes]
-        self._days = days
-        self._day = lru_cache(maxsize=4)(self._fires_of)
+        self._days_of = days
+        self._hour_of = hours
         self.period = self._shortest_gap()
         self.auto_grace = _whole_minutes(min(max(self.period / 10, _GRACE_BOUNDS[0]), _GRACE_BOUNDS[1]))
         self.auto_early = min(_EARLY_MOST, self.period / 10)
 
     def previous_fire(self, at: datetime) -> datetime | None:
         """The latest fire <= at, as Vixie cron has it."""
-        # A repeated hour across midnight can put a fire of one local day after a fire of the next.
-        nearest = at.astimezone(self.zone).date()
         best: datetime | None = None
-        for day in self._days.backwards(nearest + _DAY):
-            if best is not None and day < nearest - _DAY:
+        for shown in self._shown_back(at.astimezone(self.zone).replace(tzinfo=None) + _AROUND):
+            # Fires follow the wall clock but where an hour is repeated: look on while an hour may hold a later one.
+            if best is not None and shown[-1] <= best:
                 break
-            shown = self._day(day).shown
             found = bisect_right(shown, at)
-            best = max((fire for fire in (best, shown[found - 1] if found else None) if fire), default=None)
+            best = max(filter(None, (best, shown[found - 1] if found else None)), default=None)
         return best
 
     def next_fire(self, at: datetime) -> datetime | None:
         """The earliest fire > at, as Vixie cron has it."""
-        nearest = at.astimezone(self.zone).date()
         best: datetime | None = None
-        for day in self._days.onwards(nearest - _DAY):
-            if best is not None and day > nearest + _DAY:
+        for shown in self._shown_onwards(at.astimezone(self.zone).replace(tzinfo=None) - _AROUND):
+            if best is not None and shown[0] >= best:
                 break
-            shown = self._day(day).shown
             found = bisect_right(shown, at)
-            best = min((fire for fire in (best, *shown[found : found + 1]) if fire), default=None)
+            best = min(filter(None, (best, *shown[found : found + 1])), default=None)
         return best
 
     def mandatory(self, start: datetime) -> Iterator[Window]:
         """Mandatory fires with earliest >= start, in order, as far as the calendar goes."""
-        for day in self._days.onwards(start.astimezone(self.zone).date()):
-            windows = self._day(day).windows
+        for day, hour in self._hours_onwards(start.astimezone(self.zone).replace(tzinfo=None)):
+            windows = self._hour_of(self, day, hour).windows
             yield from windows[bisect_left(windows, start, key=lambda window: window.earliest_at) :]
+
+    def _hours_onwards(self, wall: datetime) -> Iterator[tuple[date, int]]:
+        for day in self._days.onwards(wall.date()):
+            yield from ((day, hour) for hour in self.crontab.hours if day > wall.date() or hour >= wall.hour)
+
+    def _shown_onwards(self, wall: datetime) -> Iterator[tuple[datetime, ...]]:
+        return filter(None, (self._hour_of(self, *each).shown for each in self._hours_onwards(wall)))
+
+    def _shown_back(self, wall: datetime) -> Iterator[tuple[datetime, ...]]:
+        for day in self._days.backwards(wall.date()):
+            hours = [hour for hour in reversed(self.crontab.hours) if day < wall.date() or hour <= wall.hour]
+            yield from filter(None, (self._hour_of(self, day, hour).shown for hour in hours))
+
+    @property
+    def _days(self) -> _FireDays:
+        return self._days_of(self.crontab.days_expression)
+
+    def optional(self, after: datetime, until: datetime) -> int:
+        """Instants in (after, until] at which only some clock-change conventions run: neither owed nor extra."""
+        last = until.astimezone(self.zone).date() + _DAY
+        count = 0
+        for day in self._days.onwards(after.astimezone(self.zone).date() - _DAY):
+            if day > last:
+                break
+            if self._changes_clocks(day):
+                hours = (self._hour_of(self, day, hour).optional for hour in self.crontab.hours)
+                count += sum(after < instant <= until for each in hours for instant in each)
+        return count
+
+    def fire_days(self, start: date) -> Iterator[date]:
+        """The local days with a fire, from `start` on, as far as the calendar goes."""
+        return self._days.onwards(start)
+
+    def clock_changes(self, start: datetime, end: datetime) -> Iterator[ClockChange]:
+        """The clock changes in (start, end) that skip or repeat wall times at which it fires, with these."""
+        for change in zone_changes(self.zone, start, end):
+            if fires := tuple(self._walls(change.first, change.end)):
+                yield replace(change, fires=fires)
+
+    def _walls(self, first: datetime, end: datetime) -> Iterator[datetime]:
+        """The naive wall times in [first, end) at which it fires."""
+        for day, hour in self._hours_onwards(first):
+            if datetime.combine(day, time(hour)) >= end:
+                break
+            walls = (datetime.combine(day, time(hour, minute)) for minute in self.crontab.minutes)
+            yield from (wall for wall in walls if first <= wall < end)
+
+    def _changes_clocks(self, day: date) -> bool:
+        midnight = datetime.combine(day, time(), self.zone)
+        return midnight.utcoffset() != (midnight + _DAY).replace(fold=1).utcoffset()
 
     def _shortest_gap(self) -> timedelta:
         """The period: the shortest wall-clock gap among the ten fires after 2024-01-01T00:00 local."""
-        walls = (datetime.combine(day, at) for day in self._days.onwards(_PERIOD_FROM) for at in self._times)
+        walls = (
+            datetime.combine(day, time(hour, minute))
+            for day, hour in self._hours_onwards(_PERIOD_FROM)
+            for minute in self.crontab.minutes
+        )
         gaps = [later - earlier for earlier, later in pairwise(islice(walls, 11))]
         if not gaps:
             raise ScheduleError(Problem.NEVER_FIRES, "no date of the calendar satisfies the crontab")
         return min(gaps)
 
-    def _fires_of(self, day: date) -> _Day:
+    def resolve(self, day: date, hour: int) -> _Hour:
+        """The fires whose wall times lie in this local hour."""
         windows: list[Window] = []
         shown: set[datetime] = set()
-        for at in self._times:
-            wall = datetime.combine(day, at, self.zone)
+        optional: list[datetime] = []
+        for minute in self.crontab.minutes:
+            wall = datetime.combine(day, time(hour, minute), self.zone)
             first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
             if first <= second:
                 windows.append(Window(first, second))
             shown.update(self._shown(first, second))
-        return _Day(tuple(windows), tuple(sorted(shown)))
+            optional.extend(self._optional(first, second))
+        return _Hour(tuple(windows), tuple(sorted(shown)), tuple(sorted(optional)))
 
     def _shown(self, first: datetime, second: datetime) -> tuple[datetime, ...]:
         """Vixie's fires for one wall time: `first` and `second` differ when it is repeated (<) or skipped (>)."""
@@ -146,39 +214,32 @@ class Schedule:
         follows_elapsed_time = self.crontab.follows_elapsed_time or abs(first - second) > CLOCK_RESET
         if first < second:
             return (first, second) if follows_elapsed_time else (first,)
-        return () if follows_elapsed_time else (self._change_between(second, first),)
+        return () if follows_elapsed_time else (change_between(second, first, zone=self.zone),)
 
-    def _change_between(self, before: datetime, after: datetime) -> datetime:
-        """The instant in (before, after] at which the zone's offset changes."""
-        offset = after.astimezone(self.zone).utcoffset()
-        low, high = int(before.timestamp()), int(after.timestamp())
-        while high - low > 1:
-            middle = (low + high) // 2
-            if datetime.fromtimestamp(middle, self.zone).utcoffset() == offset:
-                high = middle
-            else:
-                low = middle
-        return datetime.fromtimestamp(high, UTC)
+    def _optional(self, first: datetime, second: datetime) -> tuple[datetime, ...]:
+        """A repeated wall time may be run again; a skipped one before the gap, right after it, or as much later."""
+        if first == second:
+            return ()
+        return (second,) if first < second else (second, change_between(second, first, zone=self.zone), first)
 
 
-def parse_schedule(crontab: str, timezone: str, *, days: Callable[[str], _FireDays] = _FireDays) -> Schedule:
-    """The schedule, or ScheduleError with invalid_schedule, invalid_timezone or never_fires and one sentence.
-
-    `days` may hand out a shared object per days expression.
-    """
-    try:
-        parsed = parse_crontab(crontab)
-        return Schedule(parsed, _zone(timezone), days(parsed.days_expression))
-    except ScheduleError:
-        raise
-    except Exception as error:  # noqa: BLE001 - croniter and zoneinfo raise nearly anything; one task must not stop the rest
-        raise ScheduleError(Problem.INVALID_SCHEDULE, f"cannot be read ({type(error).__name__})") from None
+def parse_schedule(crontab: str, timezone: str) -> Schedule:
+    """The schedule, or ScheduleError with invalid_schedule, invalid_timezone or never_fires and one sentence."""
+    found = Schedules(most=1).get(crontab, timezone)
+    if isinstance(found, ScheduleError):
+        raise found
+    return found
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo:
     if name not in zone_names():
         raise ScheduleError(Problem.INVALID_TIMEZONE, f"timezone: found {name[:40]!r}, expected an IANA name")
     return zoneinfo.ZoneInfo(name)
+
+
+def zones_version() -> str:
+    """The release of the IANA database in use, such as 2026f."""
+    return str(tzdata.IANA_VERSION)
 
 
 @lru_cache(maxsize=1)
@@ -193,14 +254,21 @@ def _whole_minutes(span: timedelta) -> timedelta:
 
 
 class Schedules:
-    """One schedule per distinct (crontab, timezone), made once; a negative answer is remembered too."""
+    """One schedule per distinct (crontab, timezone), made once; a negative answer is remembered too.
+
+    What they remember of days and hours is shared and bounded, whatever upstream sends.
+    """
 
     def __init__(self, *, most: int = 16_384) -> None:
-        self._days = lru_cache(maxsize=most)(_FireDays)
+        self._days = lru_cache(maxsize=1024)(_FireDays)
+        self._hours = lru_cache(maxsize=2048)(Schedule.resolve)
         self.get = lru_cache(maxsize=most)(self._attempt)
 
     def _attempt(self, crontab: str, timezone: str) -> Schedule | ScheduleError:
         try:
-            return parse_schedule(crontab, timezone, days=self._days)
+            parsed = parse_crontab(crontab)
+            return Schedule(parsed, _zone(timezone), days=self._days, hours=self._hours)
         except ScheduleError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - croniter and zoneinfo raise nearly anything; one task must not stop the rest
+            return ScheduleError(Problem.INVALID_SCHEDULE, f"cannot be read ({type(error).__name__})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 
-from exporter.web import exposition, listing, pages
+from exporter.web import exposition, listing, pages, task_page
 from exporter.web.shared import Shared
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
-    from exporter.model import Report
+    from exporter.explain import Explanation
+    from exporter.model import Report, TaskReport
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 FIXED_PATHS = ("/-/healthy", "/-/ready", "/api/v1/tasks")
+_OF_TASKS = ("/tasks/", "/api/v1/tasks/")
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TELEMETRY_PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+", re.ASCII)
 
@@ -41,6 +44,7 @@ class Sources:
     """
 
     report: Callable[[], Report]
+    explain: Callable[[Report, TaskReport], Explanation]
     registry: CollectorRegistry
     healthy: Callable[[], bool]
     ready: Callable[[], tuple[bool, str]]
@@ -49,10 +53,9 @@ class Sources:
     telemetry_path: str = "/metrics"
 
     def __post_init__(self) -> None:
-        if not _TELEMETRY_PATH.fullmatch(self.telemetry_path) or self.telemetry_path in FIXED_PATHS:
-            raise ValueError(
-                f"telemetry path {self.telemetry_path!r}: expected a plain path of its own, such as /metrics"
-            )
+        path = self.telemetry_path
+        if not _TELEMETRY_PATH.fullmatch(path) or path in FIXED_PATHS or path.startswith(_OF_TASKS):
+            raise ValueError(f"telemetry path {path!r}: expected a plain path of its own, such as /metrics")
 
 
 class ExactRoute(Route):
@@ -72,6 +75,8 @@ def build_web(sources: Sources) -> Starlette:
         "/-/healthy": _guarded(web.healthy, sources.on_error),
         "/-/ready": _guarded(web.ready, sources.on_error),
         "/api/v1/tasks": _guarded(web.tasks, sources.on_error),
+        "/api/v1/tasks/{account}/{task_id}": _guarded(web.task_json, sources.on_error),
+        "/tasks/{account}/{task_id}": _guarded(web.task_page, sources.on_error),
     }
     endpoints.setdefault("/", _guarded(web.status, sources.on_error))
     app = Starlette(
@@ -109,6 +114,7 @@ class _Web:
         self._sources = sources
         self._shared = Shared(self._moment)
         self._page = pages.StatusPage(version=sources.version, telemetry_path=sources.telemetry_path)
+        self._task_page = task_page.TaskPage(version=sources.version, telemetry_path=sources.telemetry_path)
 
     async def metrics(self, request: Request) -> Response:
         """The exposition; never an error, whatever is asked."""
@@ -133,6 +139,26 @@ class _Web:
         packed = _wants_gzip(request)
         body = await self._shared.get(("tasks", packed), partial(self._show, listing.render, packed=packed))
         return _answer(body, "application/json", packed=packed)
+
+    async def task_page(self, request: Request) -> Response:
+        """One task explained; 404 where there is none."""
+        response = await self._task(request, self._task_page.render, "text/html; charset=utf-8")
+        if response.status_code == HTTPStatus.OK:
+            response.headers.update(self._task_page.headers())
+        return response
+
+    async def task_json(self, request: Request) -> Response:
+        return await self._task(request, listing.render_explained, "application/json")
+
+    async def _task(self, request: Request, render: Callable[[Explanation], bytes], content_type: str) -> Response:
+        report, packed = self._sources.report(), _wants_gzip(request)
+        asked = (request.path_params["account"], request.path_params["task_id"])
+        known = next((task for task in report.tasks if (task.account, task.task_id) == asked), None)
+        if known is None:
+            return PlainTextResponse("Not Found", 404, HEADERS)
+        show = partial(self._tell, report, known, render, packed=packed)
+        body = await self._shared.get((content_type, *asked, packed), show)
+        return _answer(body, content_type, packed=packed)
 
     async def healthy(self, _request: Request) -> Response:
         """Liveness: that we work, not that upstream does."""
@@ -170,7 +196,16 @@ class _Web:
         return families
 
     async def _show(self, render: Callable[[Report], bytes], *, packed: bool) -> bytes:
-        body = await self._shared.in_thread(render, self._sources.report())
+        return await self._packed(await self._shared.in_thread(render, self._sources.report()), packed=packed)
+
+    async def _tell(
+        self, report: Report, known: TaskReport, render: Callable[[Explanation], bytes], *, packed: bool
+    ) -> bytes:
+        # Explained here, in the event loop: the schedules have a memory that no two threads may share.
+        explanation = self._sources.explain(report, known)
+        return await self._packed(await self._shared.in_thread(render, explanation), packed=packed)
+
+    async def _packed(self, body: bytes, *, packed: bool) -> bytes:
         return await self._shared.in_thread(exposition.compress, body) if packed else body
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from exporter.web.story import tell
+
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from exporter.explain import Explanation, Lenience, NearChange, Turn
     from exporter.model import AccountReport, Report, TaskReport
 
 
@@ -17,6 +23,10 @@ def render(report: Report) -> bytes:
         "accounts": [_account(each) for each in report.accounts],
         "tasks": [_task(each) for each in report.tasks],
     }
+    return _encoded(document)
+
+
+def _encoded(document: object) -> bytes:
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")
 
@@ -94,3 +104,78 @@ def _expectation(known: TaskReport) -> dict[str, object]:
         "expected_fire_at": _instant(due.fire.earliest_at) if due and due.fire else None,
         "deadline_at": _instant(due.deadline_at) if due else None,
     }
+
+
+def render_explained(known: Explanation) -> bytes:
+    """UTF-8 JSON of one explanation."""
+    return _encoded(explained(known))
+
+
+def explained(known: Explanation) -> dict[str, object]:
+    """One explanation: the account and the task as in the report, and what the verdict rests on."""
+    return {
+        "at": _instant(known.at),
+        "headline": tell(known).headline,
+        "account": _account(known.account),
+        "task": _task(known.task),
+        **_local_times(known),
+        "period_seconds": _seconds(known.period),
+        "grace": _lenience(known.grace),
+        "early": _lenience(known.early),
+        "stale_after_seconds": _seconds(known.stale_after),
+        "stale_at": _instant(known.stale_at),
+        "missed_fires": [_instant(at) for at in known.missed_fires_at],
+        "clock_changes": [_change(each) for each in known.changes],
+        "next": [_turn(each) for each in known.turns],
+        "judged_from_at": _instant(known.task.expectation.base_at) if known.task.expectation else None,
+        "ledger": _ledger(known.task),
+    }
+
+
+def _local_times(known: Explanation) -> dict[str, object]:
+    """The instants of the fire judged, in UTC and in the task's own time."""
+    fire, task = known.task.verdict.fire, known.task
+    instants = {
+        "fire_earliest": fire.earliest_at if fire else None,
+        "fire_latest": fire.latest_at if fire else None,
+        "deadline": task.verdict.deadline_at,
+        "answered_fire": known.answered_at,
+        "previous_fire": task.previous_fire_at,
+        "next_fire": task.next_fire_at,
+    }
+    return {name: None if at is None else _both(at, known.zone) for name, at in instants.items()}
+
+
+def _both(at: datetime, zone: ZoneInfo | None) -> dict[str, object]:
+    return {"utc": _instant(at), "local": None if zone is None else at.astimezone(zone).isoformat()}
+
+
+def _lenience(given: Lenience) -> dict[str, object]:
+    return {"seconds": _seconds(given.span), "auto": given.auto, "source": given.source}
+
+
+def _change(change: NearChange) -> dict[str, object]:
+    return {
+        "at": _instant(change.changed_at),
+        "skips": change.skips,
+        "first_local": change.first.isoformat(),
+        "end_local": change.end.isoformat(),
+        "affected": change.affected,
+        "times": [
+            {
+                "local": time.wall.isoformat(),
+                "runs_at": {each.convention.value: [_instant(at) for at in each.runs_at] for each in time.answers},
+            }
+            for time in change.times
+        ],
+    }
+
+
+def _turn(turn: Turn) -> dict[str, object]:
+    return {"state": turn.state, "at": _instant(turn.at), "run_from_at": _instant(turn.run_from_at)}
+
+
+def _ledger(known: TaskReport) -> dict[str, object] | None:
+    if known.counts is None:
+        return None
+    return {"since_at": _instant(known.counted_since_at), **asdict(known.counts)}

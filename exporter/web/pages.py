@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from exporter.model import Problem, State
-from exporter.web.words import PROBLEM_WORDS, REASON_WORDS, STATE_WORDS, count_of, sentence, span_words
+from exporter.web.page import Page
+from exporter.web.task_page import task_path
+from exporter.web.words import PROBLEM_WORDS, REASON_WORDS, STATE_WORDS, ago, count_of, sentence, skew_words, span_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +55,7 @@ class Row:
 
     account: str
     id: str
+    link: str
     name: str
     crontab: str
     timezone: str
@@ -72,39 +70,18 @@ class Row:
     problems: tuple[str, ...]
 
 
-class StatusPage:
-    """Renders the report as HTML. Its style is inline, and let through by its hash alone."""
+class StatusPage(Page):
+    """Renders the report as HTML."""
 
     def __init__(self, *, version: str, telemetry_path: str) -> None:
-        loader = PackageLoader("exporter.web")
-        env = Environment(
-            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-        )
-        style = loader.get_source(env, "style.css")[0]
-        self._policy = _content_policy(style)
-        self._template = env.get_template("status.html")
-        self._fixed = {
-            "style": Markup(style),  # noqa: S704 - our own file, without a word from outside
-            "version": version,
-            "metrics_link": telemetry_path.lstrip("/"),
-        }
+        super().__init__("status.html", version=version, metrics_link=telemetry_path.lstrip("/"))
 
     def render(self, report: Report, *, refreshes: bool = True) -> bytes:
-        text = self._template.render(self._fixed, **view(report), refreshes=refreshes)
-        return text.encode("utf-8", "replace")
+        return self.fill(**view(report), refreshes=refreshes)
 
     def headers(self, *, refreshes: bool = True) -> dict[str, str]:
         """The page's own headers: what a browser may do with it, and when it asks again."""
-        headers = {"Content-Security-Policy": self._policy, "Referrer-Policy": "no-referrer"}
-        return {**headers, "Refresh": str(REFRESH_SECONDS)} if refreshes else headers
-
-
-def _content_policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+        return {**super().headers(), "Refresh": str(REFRESH_SECONDS)} if refreshes else super().headers()
 
 
 def view(report: Report) -> dict[str, object]:
@@ -149,13 +126,9 @@ def _card(account: AccountReport, now: datetime) -> Card:
         interval=span_words(account.interval),
         failure=REASON_WORDS[account.last_reason] if account.last_reason else None,
         blocked_until=_relative(blocked, now) if blocked and blocked > now else None,
-        skew=_skew_words(skew) if skew is not None and abs(skew) >= NOTABLE_SKEW else None,
+        skew=skew_words(skew) if skew is not None and abs(skew) >= NOTABLE_SKEW else None,
         dropped=account.dropped,
     )
-
-
-def _skew_words(skew: timedelta) -> str:
-    return f"the API's clock is {span_words(abs(skew))} {'ahead of' if skew > timedelta(0) else 'behind'} ours"
 
 
 def _row(known: TaskReport, now: datetime) -> Row:
@@ -165,6 +138,7 @@ def _row(known: TaskReport, now: datetime) -> Row:
     return Row(
         account=known.account,
         id=known.task_id,
+        link=task_path(known),
         name=task.name if task else "",
         crontab=(task.crontab or "") if task else "",
         timezone=(task.timezone or "") if task else "",
@@ -187,11 +161,11 @@ def _reasons(known: TaskReport, now: datetime) -> Iterator[str]:
     if known.schedule_error:
         yield sentence(known.schedule_error)
     if verdict.deadline_at and verdict.state in (State.DUE, State.MISSED):
-        yield f"Deadline: {_ago(verdict.deadline_at, now)}."
+        yield f"Deadline: {ago(verdict.deadline_at, now)}."
     if task and task.bad_fields:
         yield f"Unusable: {', '.join(sorted(task.bad_fields))}."
     if known.fetched_at and (known.fetch_success is False or Problem.STALE in verdict.problems):
-        yield f"Last fetched {_ago(known.fetched_at, now)}."
+        yield f"Last fetched {ago(known.fetched_at, now)}."
 
 
 def _zone(known: TaskReport) -> ZoneInfo | None:
@@ -208,11 +182,7 @@ def _local(at: datetime | None, zone: ZoneInfo | None) -> Stamp | None:
 
 
 def _relative(at: datetime | None, now: datetime) -> Stamp | None:
-    return None if at is None else _stamp(at, _ago(at, now))
-
-
-def _ago(at: datetime, now: datetime) -> str:
-    return f"{span_words(now - at)} ago" if at <= now else f"in {span_words(at - now)}"
+    return None if at is None else _stamp(at, ago(at, now))
 
 
 def _stamp(at: datetime, text: str) -> Stamp:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from exporter.model import Problem, Reason, State
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime
 
 STATE_WORDS = {
     State.OK: "OK",
@@ -28,6 +29,18 @@ PROBLEM_WORDS = {
     Problem.STALE: "evidence too old",
     Problem.NOT_FOUND: "not found",
     Problem.NO_DATA: "nothing fetched yet",
+}
+
+PROBLEM_SENTENCES = {
+    Problem.INVALID_SCHEDULE: "The crontab cannot be read: nobody can say when it fires. Correct it in ScreenshotMAX.",
+    Problem.INVALID_TIMEZONE: "The timezone is not known: nobody can say when it fires. Correct it in ScreenshotMAX.",
+    Problem.NEVER_FIRES: "The crontab names no date that there is: no run is ever due. Correct it in ScreenshotMAX.",
+    Problem.BAD_FIELD: "The API left out a field that the verdict needs, or gave it in no usable form.",
+    Problem.IMPLAUSIBLE: "What the API says of the last run cannot be true, so nothing is concluded from it.",
+    Problem.CLOCK_SKEW: "The API's clock and ours differ by more than 60 s. Set the one that is wrong.",
+    Problem.STALE: "The newest evidence is older than stale_after. The next good poll ends this.",
+    Problem.NOT_FOUND: "The API does not know this id: the task was deleted, or is another account's.",
+    Problem.NO_DATA: "No poll has told of this task yet.",
 }
 
 REASON_WORDS = {
@@ -66,6 +79,18 @@ def span_words(span: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """`3 h ago`, `in 90 min`."""
+    return f"{span_words(now - at)} ago" if at <= now else f"in {span_words(at - now)}"
+
+
+def skew_words(skew: timedelta) -> str:
+    """The API's clock against ours."""
+    if abs(skew) < timedelta(seconds=1):
+        return "the API's clock and ours agree"
+    return f"the API's clock is {span_words(abs(skew))} {'ahead of' if skew > timedelta() else 'behind'} ours"
 
 
 def sentence(text: str) -> str:

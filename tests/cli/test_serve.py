@@ -9,6 +9,7 @@ import pytest
 
 from cli.runs import GOOD, run
 from exporter import __version__
+from exporter.schedule import zones_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def test_the_lines_before_it_listens(good: Path, capsys: pytest.CaptureFixture[s
     out, err = capsys.readouterr()
     assert "" == out
     starting, loaded, sentence = err.splitlines()
-    build = f"version={__version__} branch=unknown revision=unknown"
+    build = f"version={__version__} branch=unknown revision=unknown zones={zones_version()}"
     assert starting.endswith(f'level=info msg="Starting screenshotmax_exporter" {build}')
     assert loaded.endswith(f'level=info msg="Loaded config file" file={good} accounts=1')
     assert "listen address 'nowhere': expected host:port, such as :10142, 127.0.0.1:10142 or [::1]:10142" == sentence

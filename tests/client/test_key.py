@@ -103,7 +103,9 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRETEND_KEY", f" {KEY}\n")
     assert Secret(KEY) == source.read()
     monkeypatch.delenv("PRETEND_KEY")
-    assert "environment variable PRETEND_KEY is empty or not set" == fault(access_key_env="PRETEND_KEY")
+    assert "the environment variable that access_key_env names is empty or not set" == fault(
+        access_key_env="PRETEND_KEY"
+    )
 
 
 def test_inline() -> None:

@@ -145,9 +145,22 @@ def test_no_task(body: bytes, reason: Reason, detail: str) -> None:
 )
 def test_ids(text: str, task_id: str | None) -> None:
     """An id is exact beyond 2^53; what is no whole decimal number of 1 to 20 digits is none."""
-    answer = parse_list(decode(b'{"tasks": [%s]}' % with_member("id", text)))
-    assert ([] if task_id is None else [task_id]) == [task.id for task in answer.tasks]
+    answer = parse_list(decode(b'{"tasks": [{"id": 31}, %s]}' % with_member("id", text)))
+    assert ["31"] + ([] if task_id is None else [task_id]) == [task.id for task in answer.tasks]
     assert (task_id is None) == answer.unreadable
+
+
+@pytest.mark.parametrize(
+    ("body", "tasks"), [(b'{"tasks": []}', 0), (b'{"tasks": [null, {"id": {}}, {"task_id": 1}]}', None)]
+)
+def test_a_list_of_nothing_readable_is_no_empty_account(body: bytes, tasks: int | None) -> None:
+    """An empty list is a fact; one in which no element can be read is an answer in another shape."""
+    if tasks is None:
+        with pytest.raises(PollError) as caught:
+            parse_list(decode(body))
+        assert Reason.BAD_SHAPE is caught.value.reason
+    else:
+        assert tasks == len(parse_list(decode(body)).tasks)
 
 
 def test_expected_id_is_compared_as_a_number() -> None:

@@ -72,6 +72,31 @@ def test_get_task() -> None:
     assert (TASK_ID, 12, NOW) == (fetched.value.id, fetched.value.runs, fetched.fetched_at)
 
 
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("0", 0), ("400", 400), ("9999999999", 31 * 86_400), ("-5", 0), ("4e2", 0), ("", 0), ("1, 2", 0)],
+)
+def test_a_caches_copy_is_dated_by_its_age(age: str, seconds: int) -> None:
+    """What a cache has kept was true when it was kept, on both clocks; an Age that is no number is none."""
+    fresh = ask(an_upstream(an_api(), transport=answering()))
+    kept = ask(an_upstream(an_api(), transport=answering(Age=age)))
+    assert timedelta(seconds=seconds) == fresh.fetched_at - kept.fetched_at
+    assert pytest.approx(seconds, abs=5) == fresh.fetched_seconds - kept.fetched_seconds
+
+
+def test_a_large_answer_is_dated_by_the_start_of_its_request() -> None:
+    """Parsing in a thread of its own changes nothing about when the evidence is from."""
+    instants = iter(NOW + timedelta(seconds=step) for step in range(9))
+    body = list_of(*({"id": number, "name": "x" * 200} for number in range(3000)))
+    fetched = ask(an_upstream(an_api(), now=lambda: next(instants), transport=answering(body)), Upstream.list_tasks)
+    assert (3000, NOW) == (len(fetched.value.tasks), fetched.fetched_at)
+
+
+def test_a_host_that_no_request_can_name_has_a_reason() -> None:
+    """It is the configuration's fault, not a bug of ours."""
+    assert Reason.CONNECT is refused(an_upstream(an_api("https://xn--a.com"), transport=answering())).reason
+
+
 def test_list_tasks() -> None:
     """A good answer to the other question is a TaskList, dated alike."""
     body = (SAMPLES / "list-tasks.json").read_bytes()

@@ -40,10 +40,10 @@ def test_exactly_one_access_key(text: str, mistakes: list[str]) -> None:
         ("10s", 12, 3, ["accounts.0.tasks: 3 requests to make every 10s"]),
         ("60s", 9, 9, []),
         ("60s", 8, 9, ["accounts.0.tasks: 9 requests to make every 1m"]),
-        ("60s", 1, 10, []),
-        ("30s", 1, 10, ["accounts.0.tasks: 1 requests to make every 30s"]),
+        ("60s", 2, 10, []),
+        ("10s", 2, 10, ["accounts.0.tasks: 1 requests to make every 10s"]),
         ("2s", 1, 3, []),
-        ("60s", 0, 3, []),
+        ("60s", 1, 3, []),
     ],
 )
 def test_polls_fit_under_the_ceiling(interval: str, requests_per_minute: int, ids: int, mistakes: list[str]) -> None:

@@ -29,7 +29,7 @@ PROXY_URL: TypeAdapter[Any] = TypeAdapter(Annotated[str, Url(read_proxy_url)])
         (NUMBER, 60, 60),
         (TASK_ID, 0, "0"),
         (TASK_ID, 9007199254740993, "9007199254740993"),
-        (TASK_ID, "0123", "0123"),
+        (TASK_ID, "0123", "123"),
         (TASK_ID, "9" * 20, "9" * 20),
         (BASE_URL, "https://api.screenshotmax.com", "https://api.screenshotmax.com"),
         (BASE_URL, "https://gate.example:8443/shots//", "https://gate.example:8443/shots"),

@@ -58,7 +58,7 @@ def test_a_full_file_is_merged_key_by_key() -> None:
     main = Account(
         name="main",
         access_key_file=DATA / "keys/main",
-        exclude=frozenset({"7", "0008"}),
+        exclude=frozenset({"7", "8"}),
         overrides={
             "9": MissedRun(grace=None, early=lenience.early),
             "10": MissedRun(grace=lenience.grace, early=timedelta(0)),

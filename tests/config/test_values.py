@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from exporter.config import Account, Api, Config, MissedRun, Poll
+from exporter.config import Account, Api, Config, MissedRun, PolicySources, Poll, Source, parse
 from exporter.model import Policy, Secret
 
 MINUTE = timedelta(minutes=1)
@@ -83,3 +83,28 @@ def test_the_effective_configuration_holds_every_default() -> None:
         ],
     }
     assert expected == Config(accounts=(account,)).effective()
+
+
+def test_the_source_of_a_tolerance_is_the_innermost_place_that_gave_it() -> None:
+    """Override before account before top level before default, key by key, also where the value given is auto."""
+    text = """
+        missed_run: {grace: 10m}
+        accounts:
+          - name: plain
+            access_key: key-of-the-tests
+          - name: own
+            access_key: key-of-the-tests
+            missed_run: {early: auto}
+            overrides: [{id: 7, grace: auto}]
+        """
+    plain, own = parse(text, name="config.yaml", directory=Path()).accounts
+    assert [
+        PolicySources(Source.TOP_LEVEL, Source.DEFAULT),
+        PolicySources(Source.TOP_LEVEL, Source.ACCOUNT),
+        PolicySources(Source.OVERRIDE, Source.ACCOUNT),
+    ] == [plain.policy_sources("7"), own.policy_sources("8"), own.policy_sources("7")]
+
+
+def test_a_source_makes_no_two_tolerances_different() -> None:
+    """The same tolerance from another place is the same tolerance."""
+    assert MissedRun(grace=MINUTE) == MissedRun(grace=MINUTE, sources=PolicySources(Source.OVERRIDE, Source.OVERRIDE))

@@ -56,6 +56,7 @@ def test_prometheus_takes_what_there_is_to_paste(promtool: Callable[..., None], 
 
 
 MISSED = 'screenshotmax_task_missed_run{account="main",task_id="1",task_name="Shop",instance="%s"}'
+UNKNOWN = 'screenshotmax_task_state{account="main",task_id="1",task_name="Shop",state="unknown",instance="%s"}'
 UP = 'screenshotmax_up{account="main",instance="%s"}'
 SCRAPED = 'up{job="screenshotmax",instance="%s"}'
 
@@ -72,6 +73,10 @@ SCRAPED = 'up{job="screenshotmax",instance="%s"}'
         ({MISSED % "a": "1x5 stale stale"}, 15, []),
         ({UP % "a": "1x5 0 1x30"}, 30, []),
         ({UP % "a": "0x3 1x30"}, 20, []),
+        ({UNKNOWN % "a": "1x30", UP % "a": "1x30"}, 14, []),
+        ({UNKNOWN % "a": "1x30", UP % "a": "1x30"}, 20, ["ScreenshotMAXTaskUnknown"]),
+        ({UNKNOWN % "a": "1x5 stale 1x30", UNKNOWN % "b": "1x36", UP % "a": "1x36"}, 20, ["ScreenshotMAXTaskUnknown"]),
+        ({UNKNOWN % "a": "1x10 0x30", UP % "a": "1x40"}, 25, []),
         ({UP % "a": "1x5 0x40"}, 30, ["ScreenshotMAXPollFailing"]),
         ({UP % "a": "0x40", UP % "b": "1x40"}, 30, []),
         ({SCRAPED % "a": "1x5 0x40"}, 30, ["ScreenshotMAXExporterDown"]),
@@ -79,7 +84,8 @@ SCRAPED = 'up{job="screenshotmax",instance="%s"}'
     ],
     ids=[
         "not at once", "missed", "two replicas, one alert", "a failed scrape ends none", "ran again", "task removed",
-        "one failed poll", "fails at first", "account not polled", "another replica polls", "down", "one of two down",
+        "one failed poll", "fails at first", "unknown for a while", "unknown", "unknown, two replicas", "judged again",
+        "account not polled", "another replica polls", "down", "one of two down",
     ],
 )  # fmt: skip
 def test_alerts_fire_when_they_should(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from builders import a_task, at
-from documents import rows, section, spans
+from documents import rows, section, snippets, spans
+from explained import an_explanation, hourly
 from exporter.config import format_duration
 from exporter.judge import count_missed, expect, judge
 from exporter.model import Policy, State
 from exporter.schedule import parse_schedule
+from exporter.web.story import render_text, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,3 +55,22 @@ def test_examples_of_verdicts_are_true(row: list[str]) -> None:
     assert spans(row[2]) == (verdict.state, *verdict.problems)
     if verdict.state is State.MISSED:
         assert f"{count_missed(schedule, expectation, until=fetched_at).count} in a row" in row[2]
+
+
+PASTE = "One paste answers why was I paged"
+
+
+def test_the_paste_is_what_is_told() -> None:
+    """The example is how the explanation of that situation begins."""
+    (paste,) = (text for text in snippets("docs/verdicts.md", "") if "main/1001" in text)
+    polls = [(hourly(), "2024-06-10 11:30Z"), (hourly(), "2024-06-10 12:17Z")]
+
+    assert render_text(tell(an_explanation(*polls, now="2024-06-10 12:18Z"))).startswith(paste)
+
+
+def test_the_sections_of_an_explanation_are_documented() -> None:
+    """Each section that a reader may meet has its row, in their order, but for the one that is the task itself."""
+    task = hourly(crontab="30 2 * * *", last_run_at=at("2024-10-24 00:30:14Z"))
+    sections = tell(an_explanation((task, "2024-10-27 00:45Z"), now="2024-10-27 00:45Z")).sections
+
+    assert [each.title for each in sections] == [*(row[0] for row in rows(section("docs/verdicts.md", PASTE))), "Task"]

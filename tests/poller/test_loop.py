@@ -33,6 +33,8 @@ class Wire(httpx.AsyncBaseTransport):
         self.most_under_way = 0
         self.overlapped = False
         self.broken: Exception | None = None
+        self.status = 200
+        self.ids: tuple[int, ...] = ()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -46,7 +48,13 @@ class Wire(httpx.AsyncBaseTransport):
             self.under_way.remove(path)
         if self.broken:
             raise self.broken
-        one = TASK | {"id": int(path.rpartition("/")[2])} if path != "/v1/tasks" else {"tasks": []}
+        if self.status != 200:
+            return httpx.Response(self.status, request=request)
+        one = (
+            TASK | {"id": int(path.rpartition("/")[2])}
+            if path != "/v1/tasks"
+            else {"tasks": [TASK | {"id": number} for number in self.ids]}
+        )
         return httpx.Response(200, content=json.dumps(one).encode(), request=request)
 
 
@@ -101,9 +109,11 @@ def test_no_minute_holds_more_requests_than_allowed() -> None:
         begun = [seconds for seconds, _ in wire.begun]
         assert 6 == max(sum(start <= one < start + 60 for one in begun) for start in begun)
 
+    # The first round is at once and the second spread over 90 s: without the ceiling nine would go out in 45 s.
     play(
         scenario,
-        accounts=listed(1, 2, 3, 4, 5, 6),
+        accounts=listed(1, 2, 3, 4, 5, 6, 7, 8, 9),
+        poll="{interval: 90s}",
         api='{base_url: "http://127.0.0.1:1", requests_per_minute: 6}',
     )
 
@@ -153,3 +163,48 @@ def test_liveness_fails_when_the_loop_stops(silent_seconds: float, status: int) 
             assert status == (await client.get("/-/healthy")).status_code
 
     play(scenario)
+
+
+def test_a_long_interval_is_no_dead_loop() -> None:
+    """Between rounds that are ten minutes apart the loop shows life."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(305)
+        transport = httpx.ASGITransport(house.web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            assert 200 == (await client.get("/-/healthy")).status_code
+
+    play(scenario, poll="{interval: 10m, stale_after: 30m}")
+
+
+@pytest.mark.parametrize("ids", [None, (1, 2, 3, 4, 5, 6)])
+def test_refusals_lengthen_the_pause_and_one_burst_is_one_refusal(ids: tuple[int, ...] | None) -> None:
+    """429 without a time: a minute, then two, then four; requests that were under way together count once."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        wire.status = 429
+        await asyncio.sleep(16 * 60)
+        bursts = []
+        for seconds, _ in wire.begun:
+            if not bursts or seconds - bursts[-1] > 5:
+                bursts.append(seconds)
+        gaps = [later - earlier for earlier, later in pairwise(bursts)]
+        assert [1, 2, 4, 8] == [int(gap // 60) for gap in gaps]
+        assert all(gap % 60 < 5 for gap in gaps)
+
+    play(scenario, seconds=1, accounts=listed(*ids) if ids else f"[{{name: main, access_key: {KEY}, tasks: all}}]")
+
+
+def test_only_wanted_tasks_are_watched_and_no_more_than_allowed() -> None:
+    """Excluded ids are left out, and of too many the lowest ids are kept, in whatever order the list comes."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        for order in ((5, 3, 9, 4, 7), (9, 7, 5, 4, 3)):
+            wire.ids = order
+            await asyncio.sleep(60)
+            report = house.report()
+            assert {"3", "4", "5"} == {task.task_id for task in report.tasks}
+            assert 1 == report.accounts[0].dropped
+
+    account = f"{{name: main, access_key: {KEY}, tasks: all, exclude: [9]}}"
+    play(scenario, accounts=f"[{account}]", poll="{interval: 60s, max_tasks: 3}")

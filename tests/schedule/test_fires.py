@@ -187,3 +187,54 @@ def test_previous_and_next_enclose_every_instant(
     assert earlier <= instant < later
     assert (earlier, later) == (schedule.previous_fire(earlier), schedule.next_fire(earlier))
     assert earlier == schedule.previous_fire(later - timedelta.resolution)
+
+
+def wall_times(texts: str) -> list[datetime]:
+    return [datetime.fromisoformat(text.strip()) for text in texts.split(",") if text]
+
+
+@pytest.mark.parametrize(
+    ("crontab", "timezone", "walls"),
+    [
+        ("30 2 * * *", "Europe/Berlin", "2024-03-31 02:30, 2024-10-27 02:30"),
+        ("30 2 * * 1-6", "Europe/Berlin", ""),
+        ("0 3 * * *", "Europe/Berlin", ""),
+        ("59 1 * * *", "Europe/Berlin", ""),
+        ("0,59 1-3 * * *", "Europe/Berlin", "2024-03-31 02:00, 2024-03-31 02:59, 2024-10-27 02:00, 2024-10-27 02:59"),
+        ("30 * * 3 *", "America/New_York", "2024-03-10 02:30"),
+        ("30 23 * * 6", "America/Santiago", "2024-04-06 23:30"),
+        ("15 0 * * 0", "America/Santiago", "2024-09-08 00:15"),
+        ("*/20 1,2 * * *", "Australia/Lord_Howe", "2024-04-07 01:40, 2024-10-06 02:00, 2024-10-06 02:20"),
+        ("30 2 * * *", "Etc/UTC", ""),
+    ],
+)
+def test_fires_that_clock_changes_skip_or_repeat(crontab: str, timezone: str, walls: str) -> None:
+    """Of a year's clock changes those that touch a fire, each with the wall times it touches."""
+    schedule = parse_schedule(crontab, timezone)
+    changes = schedule.clock_changes(at("2024-01-01 00:00Z"), at("2025-01-01 00:00Z"))
+    assert wall_times(walls) == [wall for change in changes for wall in change.fires]
+
+
+@pytest.mark.parametrize("timezone", [*ZONES, "Africa/Casablanca", "America/Santiago", "Africa/Cairo"])
+def test_clock_changes_against_a_walk_along_the_wall_clock(timezone: str) -> None:
+    """Half-hour by half-hour, the wall times that come never or twice are those that are told."""
+    zone, day = ZoneInfo(timezone), datetime(2024, 1, 1)  # noqa: DTZ001 - a wall time
+    skipped, repeated = [], []
+    for number in range(366 * 48):
+        wall = day + number * timedelta(minutes=30)
+        first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+        if first != second:
+            (skipped if first > second else repeated).append(wall)
+
+    changes = list(
+        parse_schedule("0,30 * * * *", timezone).clock_changes(at("2024-01-01 00:00Z"), at("2025-01-01 00:00Z"))
+    )
+
+    assert skipped == [wall for change in changes if change.skips for wall in change.fires]
+    assert repeated == [wall for change in changes if not change.skips for wall in change.fires]
+
+
+def test_fire_days() -> None:
+    """The days on which it fires, from one of them on."""
+    days = parse_schedule("0 9 29 2 *", "Etc/UTC").fire_days(at("2024-02-29 12:00Z").date())
+    assert ["2024-02-29", "2028-02-29", "2032-02-29"] == [day.isoformat() for day in islice(days, 3)]

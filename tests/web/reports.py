@@ -13,9 +13,12 @@ import httpx
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 
+from exporter.config import PolicySources, Source
+from exporter.explain import explain
 from exporter.model import (
     AccountReport,
     Expectation,
+    Policy,
     Problem,
     Reason,
     Report,
@@ -25,6 +28,7 @@ from exporter.model import (
     Verdict,
     Window,
 )
+from exporter.schedule import Schedules
 from exporter.web import Sources
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
     from starlette.applications import Starlette
+
+    from exporter.explain import Explanation
 
 NOW = datetime(2025, 11, 24, 9, 30, 15, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -147,6 +153,12 @@ def a_fleet() -> Report:
     return a_report(*tasks, accounts=(an_account(), failing))
 
 
+def an_explanation(report: Report, known: TaskReport) -> Explanation:
+    """With every tolerance at its default."""
+    policy, sources = Policy(stale_after=15 * MINUTE), PolicySources(Source.DEFAULT, Source.DEFAULT)
+    return explain(report, known, policy=policy, sources=sources, schedules=Schedules())
+
+
 class Families:
     """A collector that gives what `make` makes, and counts how often it was asked."""
 
@@ -184,6 +196,7 @@ class World:
     def sources(self, **changes: object) -> Sources:
         given = {
             "report": lambda: self.now_report,
+            "explain": an_explanation,
             "registry": self.registry,
             "healthy": lambda: self.is_healthy,
             "ready": lambda: self.is_ready,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from zoneinfo import ZoneInfo
 
+from builders import a_task, at
+from explained import an_explanation as an_explained_task
+from explained import hourly
 from exporter.model import Problem, State, TaskReport, Verdict
-from exporter.web.listing import render
+from exporter.web.listing import render, render_explained
 from web.reports import NOW, a_report, a_task_report, an_account
 
 
@@ -99,3 +102,65 @@ def test_instants_of_other_zones_come_out_in_utc() -> None:
     assert (
         json.loads(render(a_report(accounts=(account,))))["accounts"][0]["blocked_until_at"] == "2025-11-24T09:30:15Z"
     )
+
+
+def test_an_explanation_is_told_whole() -> None:
+    """What the verdict rests on, with local time beside UTC; account and task are as in the report."""
+    known = an_explained_task((hourly(), "2024-06-10 13:30Z"), now="2024-06-10 13:31Z")
+    document = json.loads(render_explained(known))
+    report = json.loads(render(a_report(known.task, accounts=(known.account,))))
+    assert (report["tasks"], report["accounts"]) == ([document.pop("task")], [document.pop("account")])
+    assert {
+        "at": "2024-06-10T13:31:00Z",
+        "headline": "Shop front missed 2 runs in a row, the first that of Mon 10 Jun 14:00 CEST; "
+        "its deadline passed 85 min ago.",
+        "fire_earliest": {"utc": "2024-06-10T12:00:00Z", "local": "2024-06-10T14:00:00+02:00"},
+        "fire_latest": {"utc": "2024-06-10T12:00:00Z", "local": "2024-06-10T14:00:00+02:00"},
+        "deadline": {"utc": "2024-06-10T12:06:00Z", "local": "2024-06-10T14:06:00+02:00"},
+        "answered_fire": {"utc": "2024-06-10T11:00:00Z", "local": "2024-06-10T13:00:00+02:00"},
+        "previous_fire": {"utc": "2024-06-10T13:00:00Z", "local": "2024-06-10T15:00:00+02:00"},
+        "next_fire": {"utc": "2024-06-10T14:00:00Z", "local": "2024-06-10T16:00:00+02:00"},
+        "period_seconds": 3600.0,
+        "grace": {"seconds": 360.0, "auto": True, "source": "default"},
+        "early": {"seconds": 360.0, "auto": True, "source": "default"},
+        "stale_after_seconds": 900.0,
+        "stale_at": "2024-06-10T13:45:00Z",
+        "missed_fires": ["2024-06-10T12:00:00Z", "2024-06-10T13:00:00Z"],
+        "clock_changes": [],
+        "next": [
+            {"state": "ok", "at": None, "run_from_at": "2024-06-10T12:54:00Z"},
+            {"state": "unknown", "at": "2024-06-10T13:45:00Z", "run_from_at": None},
+        ],
+        "judged_from_at": "2024-01-01T00:01:00Z",
+        "ledger": {"since_at": "2024-06-10T13:30:00Z", "expected": 0, "observed": 0, "missed": 0, "extra": 0},
+    } == document
+
+
+def test_clock_changes_are_told_with_every_convention() -> None:
+    """A wall time that is skipped or repeated is naive and local, the runs each convention makes of it are in UTC."""
+    task = a_task(crontab="30 2 * * *", timezone="Europe/Berlin", last_run_at=at("2024-10-26 00:30:14Z"))
+    known = an_explained_task((task, "2024-10-27 00:45Z"), now="2024-10-27 00:46Z")
+    first, second = "2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z"
+    assert [
+        {
+            "at": "2024-10-27T01:00:00Z",
+            "skips": False,
+            "first_local": "2024-10-27T02:00:00",
+            "end_local": "2024-10-27T03:00:00",
+            "affected": 1,
+            "times": [
+                {
+                    "local": "2024-10-27T02:30:00",
+                    "runs_at": {"first": [first], "second": [second], "both": [first, second]},
+                }
+            ],
+        }
+    ] == json.loads(render_explained(known))["clock_changes"]
+
+
+def test_an_explanation_claims_nothing_of_a_task_never_fetched() -> None:
+    """All that hangs on the facts is null or empty."""
+    document = json.loads(render_explained(an_explained_task(now="2024-06-10 13:31Z")))
+    empty = ("fire_earliest", "deadline", "next_fire", "period_seconds", "stale_at", "judged_from_at", "ledger")
+    assert [None] * len(empty) == [document[name] for name in empty]
+    assert ([], [], []) == (document["missed_fires"], document["clock_changes"], document["next"])

@@ -1,0 +1,9 @@
+"""What the polls have told, and what of it survives a restart."""
+
+from __future__ import annotations
+
+from exporter.store.book import Book
+from exporter.store.keeper import Keeper, LedgerError
+from exporter.store.memory import Store, TaskFacts
+
+__all__ = ["Book", "Keeper", "LedgerError", "Store", "TaskFacts"]

@@ -1,0 +1,96 @@
+"""The ledger of all tasks in memory: which entry is whose, and which must still be saved."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from exporter.judge import expect
+from exporter.ledger import Entry, Plan, count, follow, quiet_until
+from exporter.model import Policy
+from exporter.schedule import Schedule, Schedules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from exporter.model import Task
+
+Key = tuple[str, str]
+"""Account and task id: a rename changes neither."""
+
+_KEPT = timedelta(days=90)  # for tasks that are gone: one may come back from an account that was denied for long
+_SEEN_AGAIN = timedelta(hours=1)  # how often an entry without news is dated anew
+_MOST = 100_000  # entries; more tasks than this cannot all be remembered
+_DEFAULT = Policy(stale_after=timedelta(minutes=15))
+
+
+class Book:
+    """Entries by account and task. `entries` are those that an earlier run saved."""
+
+    def __init__(
+        self,
+        policies: Mapping[str, Callable[[str], Policy]] | None = None,
+        *,
+        schedules: Schedules | None = None,
+        entries: Mapping[Key, Entry] | None = None,
+    ) -> None:
+        self._policies = policies or {}
+        self._schedules = schedules or Schedules()
+        self._entries = dict(entries or {})
+        self._unsaved: set[Key] = set()
+        self._quiet: dict[Key, tuple[Task, datetime | None]] = {}  # what was told, and until when it is no news
+
+    def entry(self, account: str, task_id: str) -> Entry | None:
+        return self._entries.get((account, task_id))
+
+    def record(self, account: str, task: Task, *, fetched_at: datetime) -> Entry:
+        """The task's entry after a good poll. Most polls tell nothing new: those cost a comparison."""
+        key = (account, task.id)
+        before = self._entries.get(key)
+        if before is not None and self._is_quiet(key, task, fetched_at, before):
+            return before
+        entry = follow(before, task, fetched_at=fetched_at)
+        plan = self._plan(account, task, entry)
+        entry = count(entry, task, plan, fetched_at=fetched_at)
+        self._entries[key] = entry
+        self._quiet[key] = (task, quiet_until(entry, plan))
+        self._unsaved.add(key)
+        return entry
+
+    def _is_quiet(self, key: Key, task: Task, fetched_at: datetime, before: Entry) -> bool:
+        known, until_at = self._quiet.get(key, (None, None))
+        if known != task or (until_at is not None and fetched_at >= until_at):
+            return False
+        return timedelta() <= fetched_at - before.seen_at < _SEEN_AGAIN
+
+    def _plan(self, account: str, task: Task, entry: Entry) -> Plan | None:
+        if not task.enabled or task.crontab is None or task.timezone is None:
+            return None
+        schedule = self._schedules.get(task.crontab, task.timezone)
+        if not isinstance(schedule, Schedule):
+            return None
+        policy = self._policies[account](task.id) if account in self._policies else _DEFAULT
+        return Plan(schedule, expect(task, schedule, policy, observed_since_at=entry.observed_since_at))
+
+    def take_unsaved(self) -> dict[Key, Entry]:
+        """The entries that have changed since they were last taken."""
+        taken = {key: self._entries[key] for key in self._unsaved}
+        self._unsaved.clear()
+        return taken
+
+    @property
+    def entries(self) -> dict[Key, Entry]:
+        """All of them, as they are now."""
+        return dict(self._entries)
+
+    def expire(self, now: datetime) -> list[Key]:
+        """Forget entries of tasks not seen for 90 days, and of several too many the longest unseen; say which."""
+        gone = [key for key, entry in self._entries.items() if now - entry.seen_at > _KEPT]
+        if len(self._entries) - len(gone) > _MOST:
+            gone = sorted(self._entries, key=lambda key: self._entries[key].seen_at)[: len(self._entries) - _MOST]
+        for key in gone:
+            del self._entries[key]
+            self._unsaved.discard(key)
+            self._quiet.pop(key, None)
+        return gone

@@ -1,0 +1,31 @@
+"""The page of one task: why it has its verdict, for a reader who was woken by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from exporter.web.page import Page
+from exporter.web.story import render_text, tell
+
+if TYPE_CHECKING:
+    from exporter.explain import Explanation
+    from exporter.model import TaskReport
+
+
+class TaskPage(Page):
+    """Renders an explanation as HTML. It never loads again by itself: somebody reads and copies."""
+
+    def __init__(self, *, version: str, telemetry_path: str) -> None:
+        super().__init__("task.html", version=version, metrics_link=f"../..{telemetry_path}")
+
+    def render(self, known: Explanation) -> bytes:
+        story = tell(known)
+        api = f"../../api/v1/{task_path(known.task)}"
+        return self.fill(story=story, text=render_text(story), json_link=api, missed=known.task.verdict.missed)
+
+
+def task_path(known: TaskReport) -> str:
+    """The task's page, from the status page."""
+    account, task_id = (quote(part, safe="", errors="replace") for part in (known.account, known.task_id))
+    return f"tasks/{account}/{task_id}"

@@ -1,0 +1,60 @@
+"""Which entries the ledger holds in memory, which are still to be saved, and which it forgets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from builders import a_task
+from exporter.store import Book
+from store.entries import NOON, an_entry, some
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_what_was_saved_goes_on() -> None:
+    """A restored entry keeps its counts and is compared with the first poll; it is not to be saved before."""
+    old = an_entry(runs=160, counted_at=NOON, last_run_at=a_task().last_run_at, seen_at=NOON)
+    book = Book(entries={("main", "1001"): old})
+    assert ({}, old) == (book.take_unsaved(), book.entry("main", "1001"))
+    book.record("main", a_task(runs=162), fetched_at=NOON + MINUTE)
+    assert old.counts.observed + 2 == book.entries["main", "1001"].counts.observed
+
+
+def test_only_what_has_changed_is_to_be_saved() -> None:
+    """Each poll makes its tasks' entries unsaved, once; taking them ends that."""
+    book = Book(entries=some(2))
+    for _ in range(2):
+        book.record("main", a_task(id="1"), fetched_at=NOON + MINUTE)
+    assert {("main", "1"): book.entry("main", "1")} == book.take_unsaved()
+    assert {} == book.take_unsaved()
+
+
+@pytest.mark.parametrize(("unseen", "there"), [(timedelta(days=90), True), (timedelta(days=90, microseconds=1), False)])
+def test_an_entry_expires_after_90_days_unseen(unseen: timedelta, there: bool) -> None:
+    """Until then a task may come back, say from an account that was denied, and its counts go on."""
+    book = Book(entries=some(1, seen_at=NOON))
+    assert ([] if there else [("main", "1")]) == book.expire(NOON + unseen)
+    assert there is (("main", "1") in book.entries)
+
+
+def test_an_expired_entry_is_not_to_be_saved() -> None:
+    """What has gone is not taken for saving any more."""
+    book = Book()
+    book.record("main", a_task(id="1"), fetched_at=NOON)
+    book.expire(NOON + timedelta(days=91))
+    assert {} == book.take_unsaved()
+
+
+def test_of_too_many_entries_the_longest_unseen_go() -> None:
+    """At most 100,000 are remembered, so that neither memory nor file grows without end."""
+    entry = an_entry()
+    entries = {
+        ("main", str(number)): replace(entry, seen_at=NOON + number * MINUTE / 1000) for number in range(100_003)
+    }
+    book = Book(entries=entries)
+    assert [("main", "0"), ("main", "1"), ("main", "2")] == book.expire(NOON)
+    assert 100_000 == len(book.entries)
+    assert [] == book.expire(NOON)
