@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from exporter.store import Store, TaskFacts
 
 _log = structlog.get_logger()
+TROUBLE = (State.MISSED, State.UNKNOWN, State.DUE, State.NEVER_RAN, State.OK, State.DISABLED)
+
+
+def by_trouble(known: TaskReport) -> tuple[int, int, str, str, int, str]:
+    """A key that sorts the most troubled tasks first: by state, the longest missing, then as people read."""
+    state = TROUBLE.index(known.verdict.state)
+    name = known.task.name.casefold() if known.task else ""
+    return state, -(known.verdict.consecutive or 0), known.account, name, len(known.task_id), known.task_id
 
 
 @dataclass(slots=True)

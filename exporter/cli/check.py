@@ -14,7 +14,7 @@ from exporter.cli.parser import COULD_NOT_ASK
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.storage import read_ledger_or_exit
 from exporter.model import Reason, State
-from exporter.web.words import REASON_WORDS
+from exporter.web.words import REASON_WORDS, TELLING
 
 if TYPE_CHECKING:
     import argparse
@@ -71,4 +71,5 @@ def _failures(account: AccountReport) -> list[Reason]:
 
 def _words(account: AccountReport) -> str:
     words = (REASON_WORDS[reason] for reason in _failures(account))
-    return ", ".join(f"{text[0].lower()}{text[1:]}" for text in words)
+    detail = f" ({account.last_detail})" if account.last_reason in TELLING else ""
+    return ", ".join(f"{text[0].lower()}{text[1:]}" for text in words) + detail

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.model import State
-from exporter.web.pages import TROUBLE
+from exporter.report import TROUBLE, by_trouble
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,7 +56,7 @@ def count_states(report: Report) -> str:
 
 def render(report: Report, look: Look) -> str:
     """A line per task under a head, columns aligned; the account only where there are several."""
-    tasks = sorted(report.tasks, key=lambda task: (TROUBLE.index(task.verdict.state), task.account, task.task_id))
+    tasks = sorted(report.tasks, key=by_trouble)
     rows = [_HEAD, *(_row(task, report.at) for task in tasks)]
     if len(report.accounts) == 1:
         rows = [row[:_ACCOUNT] + row[_ACCOUNT + 1 :] for row in rows]

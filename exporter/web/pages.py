@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from exporter.model import Problem, State
+from exporter.report import TROUBLE, by_trouble
 from exporter.web.page import Page
 from exporter.web.task_page import task_path
-from exporter.web.words import PROBLEM_WORDS, REASON_WORDS, STATE_WORDS, ago, count_of, sentence, skew_words, span_words
+from exporter.web.words import (
+    PROBLEM_WORDS,
+    REASON_WORDS,
+    STATE_WORDS,
+    TELLING,
+    ago,
+    count_of,
+    sentence,
+    skew_words,
+    span_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 500
 REFRESH_SECONDS = 15
-TROUBLE = (State.MISSED, State.UNKNOWN, State.DUE, State.NEVER_RAN, State.OK, State.DISABLED)
 NOTABLE_SKEW = timedelta(seconds=5)
 
 
@@ -47,6 +57,7 @@ class Card:
     blocked_until: Stamp | None
     skew: str | None
     dropped: int
+    common: str | None  # the fire that many tasks missed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ class StatusPage(Page):
 
 def view(report: Report) -> dict[str, object]:
     """What the template shows, in its order."""
-    ranked = sorted(report.tasks, key=_rank)
+    ranked = sorted(report.tasks, key=by_trouble)
     states = Counter(each.verdict.state for each in report.tasks)
     return {
         "at": _stamp(report.at, f"{report.at:%H:%M:%S} UTC"),
@@ -98,11 +109,6 @@ def view(report: Report) -> dict[str, object]:
         "total": len(ranked),
         "awaited": [each.name for each in report.accounts if not each.polled],
     }
-
-
-def _rank(known: TaskReport) -> tuple[int, str, str, int, str]:
-    name = known.task.name.casefold() if known.task else ""
-    return TROUBLE.index(known.verdict.state), known.account, name, len(known.task_id), known.task_id
 
 
 def _headline(states: Mapping[State, int]) -> str:
@@ -124,11 +130,25 @@ def _card(account: AccountReport, now: datetime) -> Card:
         last_success=_relative(account.last_success_at, now),
         tasks=account.tasks,
         interval=span_words(account.interval),
-        failure=REASON_WORDS[account.last_reason] if account.last_reason else None,
+        failure=_failure(account),
         blocked_until=_relative(blocked, now) if blocked and blocked > now else None,
         skew=skew_words(skew) if skew is not None and abs(skew) >= NOTABLE_SKEW else None,
         dropped=account.dropped,
+        common=_common(account),
     )
+
+
+def _failure(account: AccountReport) -> str | None:
+    if account.last_reason is None:
+        return None
+    detail = f": {account.last_detail}" if account.last_reason in TELLING else ""
+    return REASON_WORDS[account.last_reason] + detail
+
+
+def _common(account: AccountReport) -> str | None:
+    if account.common_fire_at is None:
+        return None
+    return f"{account.missing_common_fire:,} tasks missed the fire of {account.common_fire_at:%a %d %b %H:%M} UTC"
 
 
 def _row(known: TaskReport, now: datetime) -> Row:

@@ -43,6 +43,7 @@ PROBLEM_SENTENCES = {
     Problem.NO_DATA: "No poll has told of this task yet.",
 }
 
+TELLING = frozenset({Reason.KEY, Reason.TLS})  # where the detail says more than the reason: which file, what fault
 REASON_WORDS = {
     Reason.HTTP_400: "The API refused the request as wrong (400)",
     Reason.HTTP_401: "The access key was refused (401)",

@@ -176,9 +176,6 @@ def test_as_a_process(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     ended = subprocess.run(
         [*EXPORTER, *words], cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False, timeout=30
     )
-    assert (3, "", "account main: no connection to the API") == (
-        ended.returncode,
-        ended.stdout,
-        ended.stderr.strip().splitlines()[-1],
-    )
+    assert (3, "") == (ended.returncode, ended.stdout)
+    assert ended.stderr.splitlines()[-1].startswith("account main: no connection to the API")
     assert not (tmp_path / "none.sqlite").exists()

@@ -17,7 +17,7 @@ from exporter.model import Policy, Problem, Reason, Report, State
 from exporter.report import Reporter
 from exporter.store import Store
 
-GOLDEN = Path(__file__).parent / "data" / "metrics" / "fleet.txt"
+GOLDEN = Path(__file__).parents[1] / "data" / "metrics" / "fleet.txt"
 NOON = at("2024-06-10 12:00Z")
 NOW = NOON + timedelta(minutes=7, seconds=30)
 MINUTE = timedelta(minutes=1)
