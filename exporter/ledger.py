@@ -6,7 +6,8 @@ Pure: an entry and a good poll's facts in, the next entry out. The rule is told 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from exporter.model import RunCounts
@@ -20,6 +21,7 @@ Epoch = tuple[str | bool | None, ...]
 """Crontab, timezone and enabled: a change of any of them begins a new epoch."""
 
 _INSTANT = timedelta.resolution
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_WINDOW = timedelta(hours=26)  # a zone that crosses the date line repeats a whole day
 
 
@@ -44,6 +46,7 @@ class Entry:
     last_run_at: datetime | None = None
     runs: int | None = None
     spare: int = 0  # runs that may still come for fires too near the epoch's beginning to be owed
+    optional: int = 0  # runs that may still come for fires that only some clock-change conventions perform
     counts: RunCounts = field(default_factory=RunCounts)
 
 
@@ -57,12 +60,16 @@ def follow(entry: Entry | None, task: Task, *, fetched_at: datetime) -> Entry:
         return Entry(first_seen_at=fetched_at, seen_at=fetched_at, epoch=now)
     epoch = tuple(old if new is None else new for old, new in zip(entry.epoch, now, strict=True))
     if any(old is not None and old != new for old, new in zip(entry.epoch, epoch, strict=True)):
-        return replace(entry, seen_at=fetched_at, epoch=epoch, observed_since_at=fetched_at, counted_at=None, spare=0)
+        return replace(entry, seen_at=fetched_at, epoch=epoch, observed_since_at=fetched_at, counted_at=None)
     return replace(entry, seen_at=fetched_at, epoch=epoch)
 
 
-def count(entry: Entry, task: Task, plan: Plan | None, *, fetched_at: datetime) -> Entry:
+def count(
+    entry: Entry, task: Task, plan: Plan | None, *, fetched_at: datetime, quiet_at: datetime | None = None
+) -> Entry:
     """The entry with the runs and fires between its newest counted poll and this one.
+
+    `quiet_at` is the newest poll since then that had the same facts and was not counted (see quiet_until).
 
     `plan` is None when the task owes nothing (disabled) or nobody can say what it owes (an invalid schedule). Facts
     that cannot be trusted leave the entry as it is: the next good poll spans the gap.
@@ -72,12 +79,14 @@ def count(entry: Entry, task: Task, plan: Plan | None, *, fetched_at: datetime) 
     if entry.counted_at is None or entry.runs is None or task.runs < entry.runs:
         entry = _baseline(entry, task, plan, fetched_at)
     else:
-        entry = _difference(entry, task, plan, fetched_at, observed=task.runs - entry.runs)
+        entry = _difference(entry, task, plan, fetched_at, quiet_at=quiet_at)
     return replace(entry, counted_at=fetched_at, runs=task.runs, last_run_at=task.last_run_at)
 
 
 def quiet_until(entry: Entry, plan: Plan | None) -> datetime | None:
     """Before when a poll with the same facts leaves the entry as it is; None: however long."""
+    if entry.spare or entry.optional:
+        return _BEGINNING
     if plan is None or entry.horizon_at is None:
         return None
     fire = next(plan.fires.mandatory(entry.horizon_at), None)
@@ -92,36 +101,76 @@ def _plausible(task: Task) -> bool:
 def _baseline(entry: Entry, task: Task, plan: Plan | None, fetched_at: datetime) -> Entry:
     """Begin to count here: what was owed before, nobody knows (a first poll, a new epoch, a reset of `runs`)."""
     if plan is None:
-        return replace(entry, horizon_at=None, spare=0)
-    spare = 0
-    for fire in plan.fires.mandatory(fetched_at - plan.expected.grace - _LONGEST_WINDOW):
-        if _resolved(fire, task, plan.expected, fetched_at):
-            continue
+        return replace(entry, horizon_at=None, spare=0, optional=0)
+    unresolved = (
+        fire
+        for fire in plan.fires.mandatory(_earliest_open(task, plan, fetched_at))
+        if not _resolved(fire, task, plan.expected, fetched_at)
+    )
+    spare, horizon_at = 0, None
+    for fire in unresolved:
         if fire.earliest_at >= plan.expected.base_at:
-            return replace(entry, horizon_at=fire.earliest_at, spare=spare)
+            horizon_at = fire.earliest_at
+            break
         spare += 1
-    return replace(entry, horizon_at=None, spare=spare)
+    return replace(entry, horizon_at=horizon_at, spare=spare, optional=_open_optional(task, plan, fetched_at))
 
 
-def _difference(entry: Entry, task: Task, plan: Plan | None, fetched_at: datetime, *, observed: int) -> Entry:
+def _difference(
+    entry: Entry, task: Task, plan: Plan | None, fetched_at: datetime, *, quiet_at: datetime | None
+) -> Entry:
     """Close the fires that this poll resolves against the rise of `runs`."""
+    observed = (task.runs or 0) - (entry.runs or 0)
     if plan is None:
         extra = observed if task.enabled is False else 0
         return replace(entry, counts=entry.counts + RunCounts(observed=observed, extra=extra))
     resolved = list(_resolved_from(entry.horizon_at, task, plan, fetched_at))
-    unowed = max(0, observed - len(resolved) - _optional(entry, task, plan))
-    spared = min(unowed, entry.spare) if _near_the_beginning(task, plan.expected) else 0
-    counts = RunCounts(len(resolved), observed, max(0, len(resolved) - observed), unowed - spared)
+    unowed = max(0, observed - len(resolved))
+    optional = entry.optional + _newly_optional(entry, task, plan, fetched_at, quiet_at)
+    by_convention = min(unowed, optional)
+    spared = min(unowed - by_convention, entry.spare)
+    extra = unowed - by_convention - spared
     return replace(
         entry,
         horizon_at=resolved[-1].earliest_at + _INSTANT if resolved else entry.horizon_at,
-        spare=entry.spare - spared,
-        counts=entry.counts + counts,
+        spare=min(entry.spare - spared, _open_spare(task, plan, fetched_at)),
+        optional=min(optional - by_convention, _open_optional(task, plan, fetched_at)),
+        counts=entry.counts + RunCounts(len(resolved), observed, max(0, len(resolved) - observed), extra),
     )
 
 
-def _near_the_beginning(task: Task, expected: Expectation) -> bool:
-    return task.last_run_at is not None and task.last_run_at <= expected.base_at + expected.grace
+def _earliest_open(task: Task, plan: Plan, fetched_at: datetime) -> datetime:
+    """No fire before this can still be answered in time."""
+    return max(task.created_at or _BEGINNING, fetched_at - plan.expected.grace - _LONGEST_WINDOW)
+
+
+def _open_spare(task: Task, plan: Plan, fetched_at: datetime) -> int:
+    """How many fires too near the epoch's beginning may still be answered in time."""
+    if fetched_at >= plan.expected.base_at + plan.expected.grace + _LONGEST_WINDOW:
+        return 0
+    fires = plan.fires.mandatory(_earliest_open(task, plan, fetched_at))
+    near = takewhile(lambda fire: fire.earliest_at < plan.expected.base_at, fires)
+    return sum(fire.latest_at + plan.expected.grace > fetched_at for fire in near)
+
+
+def _seen_to(last_run_at: datetime | None, fetched_at: datetime, plan: Plan) -> datetime:
+    """Up to when fires may have been answered by a run that a poll saw."""
+    return max(last_run_at or fetched_at, fetched_at) + plan.expected.early
+
+
+def _newly_optional(entry: Entry, task: Task, plan: Plan, fetched_at: datetime, quiet_at: datetime | None) -> int:
+    """How many optional fires have come up since the newest counted poll, but for those that a quiet one saw expire."""
+    since_at = _seen_to(entry.last_run_at, entry.counted_at or fetched_at, plan)
+    up = plan.fires.optional(since_at, _seen_to(task.last_run_at, fetched_at, plan))
+    return sum(quiet_at is None or fire.latest_at + plan.expected.grace > quiet_at for fire in up)
+
+
+def _open_optional(task: Task, plan: Plan, fetched_at: datetime) -> int:
+    """How many of the optional fires that have come up may still be performed in time."""
+    up = plan.fires.optional(
+        fetched_at - plan.expected.grace - _LONGEST_WINDOW, _seen_to(task.last_run_at, fetched_at, plan)
+    )
+    return sum(fire.latest_at + plan.expected.grace > fetched_at for fire in up)
 
 
 def _resolved_from(start: datetime | None, task: Task, plan: Plan, fetched_at: datetime) -> Iterator[Window]:
@@ -137,11 +186,3 @@ def _resolved(fire: Window, task: Task, expected: Expectation, fetched_at: datet
     """A fire is resolved when its run is seen, or when its deadline has passed on the evidence."""
     seen = task.last_run_at is not None and fire.earliest_at <= task.last_run_at + expected.early
     return seen or fire.latest_at + expected.grace <= fetched_at
-
-
-def _optional(entry: Entry, task: Task, plan: Plan) -> int:
-    """How many runs since the last counted one may have been made by a convention that not every scheduler has."""
-    before_at = entry.last_run_at or entry.counted_at
-    if task.last_run_at is None or before_at is None:
-        return 0
-    return plan.fires.optional(before_at + plan.expected.early, task.last_run_at + plan.expected.early)

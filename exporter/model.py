@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
 
@@ -152,8 +152,8 @@ class Fires(Protocol):
         """Mandatory fires with earliest >= start, in order, without end unless the calendar ends."""
         ...
 
-    def optional(self, after: datetime, until: datetime) -> int:
-        """Instants in (after, until] at which only some clock-change conventions run."""
+    def optional(self, after: datetime, until: datetime) -> Sequence[Window]:
+        """Fires that only some clock-change conventions perform, with earliest in (after, until]."""
         ...
 
 

@@ -28,15 +28,15 @@ class Fires:
     """A schedule made of literals, with grace 5 minutes and early 1 minute."""
 
     windows: tuple[Window, ...]
-    optionals: tuple[datetime, ...] = ()
+    optionals: tuple[Window, ...] = ()
     auto_grace: timedelta = 5 * MINUTE
     auto_early: timedelta = field(default=MINUTE)
 
     def mandatory(self, start: datetime) -> Iterator[Window]:
         return (window for window in self.windows if window.earliest_at >= start)
 
-    def optional(self, after: datetime, until: datetime) -> int:
-        return sum(after < instant <= until for instant in self.optionals)
+    def optional(self, after: datetime, until: datetime) -> list[Window]:
+        return [fire for fire in self.optionals if after < fire.earliest_at <= until]
 
 
 def hours(first: str, number: int) -> tuple[Window, ...]:
@@ -211,7 +211,10 @@ def test_a_field_unusable_for_one_poll_begins_no_epoch() -> None:
     assert account.entry.observed_since_at is None
 
 
-REPEATED = Fires((Window(at("2024-11-03 05:30Z"), at("2024-11-03 06:30Z")),), (at("2024-11-03 06:30Z"),))
+REPEATED = Fires(
+    (Window(at("2024-11-03 05:30Z"), at("2024-11-03 06:30Z")),),
+    (Window(at("2024-11-03 06:30Z"), at("2024-11-03 06:30Z")),),
+)
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,10 @@ class ApiSection(Section):
     ] = _API.auth
     timeout: Annotated[
         timedelta,
-        Within("1s", "5m"),
-        Field(description="One request, all phases. 1s to 5m."),
+        Within("1s", "1m"),
+        Field(
+            description="One request, all phases. 1s to 1m."
+        ),  # an edit meanwhile must fall within the epoch's first minute
     ] = _API.timeout
     requests_per_minute: Annotated[
         int,

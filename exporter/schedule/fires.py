@@ -42,7 +42,7 @@ class _Hour:
 
     windows: tuple[Window, ...]  # mandatory
     shown: tuple[datetime, ...]  # Vixie's
-    optional: tuple[datetime, ...]  # where some conventions run and others do not
+    optional: tuple[Window, ...]  # what some conventions run once and others not at all
 
 
 class _FireDays:
@@ -147,17 +147,17 @@ class Schedule:
     def _days(self) -> _FireDays:
         return self._days_of(self.crontab.days_expression)
 
-    def optional(self, after: datetime, until: datetime) -> int:
-        """Instants in (after, until] at which only some clock-change conventions run: neither owed nor extra."""
+    def optional(self, after: datetime, until: datetime) -> list[Window]:
+        """Fires with earliest in (after, until] that only some clock-change conventions perform."""
         last = until.astimezone(self.zone).date() + _DAY
-        count = 0
+        found: list[Window] = []
         for day in self._days.onwards(after.astimezone(self.zone).date() - _DAY):
             if day > last:
                 break
             if self._changes_clocks(day):
                 hours = (self._hour_of(self, day, hour).optional for hour in self.crontab.hours)
-                count += sum(after < instant <= until for each in hours for instant in each)
-        return count
+                found.extend(fire for each in hours for fire in each if after < fire.earliest_at <= until)
+        return found
 
     def fire_days(self, start: date) -> Iterator[date]:
         """The local days with a fire, from `start` on, as far as the calendar goes."""
@@ -197,15 +197,17 @@ class Schedule:
         """The fires whose wall times lie in this local hour."""
         windows: list[Window] = []
         shown: set[datetime] = set()
-        optional: list[datetime] = []
+        optional: list[Window] = []
         for minute in self.crontab.minutes:
             wall = datetime.combine(day, time(hour, minute), self.zone)
             first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
             if first <= second:
                 windows.append(Window(first, second))
             shown.update(self._shown(first, second))
-            optional.extend(self._optional(first, second))
-        return _Hour(tuple(windows), tuple(sorted(shown)), tuple(sorted(optional)))
+            if first != second:
+                # A repeated wall time may be run again; a skipped one as if the clock had changed before, or not yet.
+                optional.append(Window(second, max(first, second)))
+        return _Hour(tuple(windows), tuple(sorted(shown)), tuple(optional))
 
     def _shown(self, first: datetime, second: datetime) -> tuple[datetime, ...]:
         """Vixie's fires for one wall time: `first` and `second` differ when it is repeated (<) or skipped (>)."""
@@ -215,12 +217,6 @@ class Schedule:
         if first < second:
             return (first, second) if follows_elapsed_time else (first,)
         return () if follows_elapsed_time else (change_between(second, first, zone=self.zone),)
-
-    def _optional(self, first: datetime, second: datetime) -> tuple[datetime, ...]:
-        """A repeated wall time may be run again; a skipped one before the gap, right after it, or as much later."""
-        if first == second:
-            return ()
-        return (second,) if first < second else (second, change_between(second, first, zone=self.zone), first)
 
 
 def parse_schedule(crontab: str, timezone: str) -> Schedule:

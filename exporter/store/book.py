@@ -40,6 +40,7 @@ class Book:
         self._entries = dict(entries or {})
         self._unsaved: set[Key] = set()
         self._quiet: dict[Key, tuple[Task, datetime | None]] = {}  # what was told, and until when it is no news
+        self._quiet_at: dict[Key, datetime] = {}  # the newest poll that told nothing new
 
     def entry(self, account: str, task_id: str) -> Entry | None:
         return self._entries.get((account, task_id))
@@ -49,10 +50,11 @@ class Book:
         key = (account, task.id)
         before = self._entries.get(key)
         if before is not None and self._is_quiet(key, task, fetched_at, before):
+            self._quiet_at[key] = fetched_at
             return before
         entry = follow(before, task, fetched_at=fetched_at)
         plan = self._plan(account, task, entry)
-        entry = count(entry, task, plan, fetched_at=fetched_at)
+        entry = count(entry, task, plan, fetched_at=fetched_at, quiet_at=self._quiet_at.pop(key, None))
         self._entries[key] = entry
         self._quiet[key] = (task, quiet_until(entry, plan))
         self._unsaved.add(key)
@@ -93,4 +95,5 @@ class Book:
             del self._entries[key]
             self._unsaved.discard(key)
             self._quiet.pop(key, None)
+            self._quiet_at.pop(key, None)
         return gone

@@ -24,15 +24,15 @@ CREATE = """CREATE TABLE entries (
   account TEXT NOT NULL, task_id TEXT NOT NULL,
   first_seen_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
   crontab TEXT, timezone TEXT, enabled INTEGER, observed_since_at INTEGER,
-  counted_at INTEGER, horizon_at INTEGER, last_run_at INTEGER, runs TEXT, spare TEXT NOT NULL,
+  counted_at INTEGER, horizon_at INTEGER, last_run_at INTEGER, runs TEXT, spare TEXT NOT NULL, optional TEXT NOT NULL,
   expected TEXT NOT NULL, observed TEXT NOT NULL, missed TEXT NOT NULL, extra TEXT NOT NULL,
   PRIMARY KEY (account, task_id)
 ) WITHOUT ROWID"""
 SELECT = (
     "SELECT account, task_id, first_seen_at, seen_at, crontab, timezone, enabled, observed_since_at,"
-    " counted_at, horizon_at, last_run_at, runs, spare, expected, observed, missed, extra FROM entries"
+    " counted_at, horizon_at, last_run_at, runs, spare, optional, expected, observed, missed, extra FROM entries"
 )
-REPLACE = "REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+REPLACE = "REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DELETE = "DELETE FROM entries WHERE account = ? AND task_id = ?"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +56,7 @@ def to_row(key: Key, entry: Entry) -> Row:
         _opt(_microseconds, entry.last_run_at),
         _opt(str, entry.runs),
         str(entry.spare),
+        str(entry.optional),
         *(str(n) for n in (entry.counts.expected, entry.counts.observed, entry.counts.missed, entry.counts.extra)),
     )
 
@@ -63,7 +64,7 @@ def to_row(key: Key, entry: Entry) -> Row:
 def from_row(row: tuple[object, ...]) -> tuple[Key, Entry]:
     """What a row of SELECT says. Raises ValueError when a value is not what `to_row` writes."""
     account, task_id, first_seen, seen, crontab, timezone, enabled, since, counted, horizon, last_run, *counts = row
-    runs, spare, *four = counts
+    runs, spare, optional, *four = counts
     try:
         entry = Entry(
             first_seen_at=_instant(first_seen),
@@ -75,6 +76,7 @@ def from_row(row: tuple[object, ...]) -> tuple[Key, Entry]:
             last_run_at=_opt(_instant, last_run),
             runs=_opt(_count, runs),
             spare=_count(spare),
+            optional=_count(optional),
             counts=RunCounts(*map(_count, four)),
         )
     except OverflowError as error:

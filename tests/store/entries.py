@@ -26,6 +26,7 @@ def an_entry(**changes: Any) -> Entry:
         "last_run_at": at("2024-06-09 12:00:14Z"),
         "runs": 160,
         "spare": 1,
+        "optional": 2,
         "counts": RunCounts(9, 8, 2, 3),
     }
     return Entry(**facts | changes)

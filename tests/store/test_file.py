@@ -78,7 +78,7 @@ def test_no_name_and_no_key_is_stored(saved: Path) -> None:
     """Of a task only ids, schedule, instants and counts are kept."""
     with closing(sqlite3.connect(saved)) as db:
         columns = {name for _, name, *_ in db.execute("PRAGMA table_info(entries)")}
-    facts = {"account", "task_id", "crontab", "timezone", "enabled", "runs", "spare"}
+    facts = {"account", "task_id", "crontab", "timezone", "enabled", "runs", "spare", "optional"}
     instants = {"first_seen_at", "seen_at", "observed_since_at", "counted_at", "horizon_at", "last_run_at"}
     assert facts | instants | {"expected", "observed", "missed", "extra"} == columns
 

