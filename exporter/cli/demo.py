@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -60,7 +61,7 @@ async def _play(exporter_socket: socket, simulator_socket: socket) -> int:
 
 def _greeting(exporter: str, simulator: str) -> str:
     return (
-        f"ScreenshotMAX exporter, demo: a pretend API and the exporter that polls it every 5 s. Ctrl-C ends it.\n"
+        f"ScreenshotMAX exporter, demo: a pretend API, polled every 5 s. Ctrl-C ends it.\n"
         f"  status page   {exporter}/\n  metrics       {exporter}/metrics\n"
         f"  JSON          {exporter}/api/v1/tasks\n  pretend API   {simulator}/v1/tasks?access_key={ACCESS_KEY}\n"
     )
@@ -91,6 +92,7 @@ def _moment(report: Report) -> str:
 
 
 def _redrawn(text: str) -> str:
-    """The text over what was there, without the flicker of clearing first."""
-    lines = text.replace("\n", f"{_REST_OF_LINE}\n")
-    return f"{_TOP}{lines}{_REST_OF_SCREEN}"
+    """The text over what was there, without the flicker of clearing first, and no more of it than there is room for."""
+    columns, rows = shutil.get_terminal_size()
+    lines = [line if line.startswith("\x1b") else line[:columns] for line in text.splitlines()[: rows - 1]]
+    return f"{_TOP}{''.join(f'{line}{_REST_OF_LINE}{chr(10)}' for line in lines)}{_REST_OF_SCREEN}"

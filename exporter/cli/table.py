@@ -14,12 +14,13 @@ from exporter.model import State
 from exporter.report import TROUBLE, by_trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from exporter.model import Report, TaskReport
 
 _HEAD = ("STATE", "TASK", "ID", "ACCOUNT", "RUNS", "LAST RUN", "NEXT", "WHY")
-_ACCOUNT, _RUNS = _HEAD.index("ACCOUNT"), _HEAD.index("RUNS")
+_FIRST_TO_GO = ("ID", "RUNS", "NEXT")
 _WIDEST_NAME = 32
 _COLOURS = {
     State.MISSED: "\x1b[1;31m",
@@ -55,17 +56,34 @@ def count_states(report: Report) -> str:
 
 
 def render(report: Report, look: Look) -> str:
-    """A line per task under a head, columns aligned; the account only where there are several."""
+    """A line per task under a head, columns aligned; the account only where there are several.
+
+    A terminal too narrow for all loses the id, the runs and the next fire, in this order, before the reason is cut.
+    """
     tasks = sorted(report.tasks, key=by_trouble)
     rows = [_HEAD, *(_row(task, report.at) for task in tasks)]
-    if len(report.accounts) == 1:
-        rows = [row[:_ACCOUNT] + row[_ACCOUNT + 1 :] for row in rows]
-    right = len(rows[0]) - len(_HEAD) + _RUNS
-    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
-    lines = [_line(row, widths, right=right, most=look.width) for row in rows]
+    columns = [column for column in zip(*rows, strict=True) if column[0] != "ACCOUNT" or len(report.accounts) > 1]
+    for name in _FIRST_TO_GO:
+        if look.width is not None and _width(columns) > look.width:
+            columns = [column for column in columns if column[0] != name]
+    aligned = [_aligned(column) for column in columns]
+    lines = ["  ".join(cells).rstrip() for cells in zip(*aligned, strict=True)]
+    if look.width is not None:
+        lines = [_cut(line, look.width) for line in lines]
     if look.colour:
         lines[1:] = [_coloured(line, task.verdict.state) for line, task in zip(lines[1:], tasks, strict=True)]
     return "\n".join(lines)
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    return sum(max(map(_columns, column)) for column in columns) + 2 * (len(columns) - 1)
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    width = max(map(_columns, column))
+    blanks = [" " * (width - _columns(cell)) for cell in column]
+    numbers = column[0] == "RUNS"
+    return [f"{blank}{cell}" if numbers else f"{cell}{blank}" for cell, blank in zip(column, blanks, strict=True)]
 
 
 def _row(report: TaskReport, now: datetime) -> tuple[str, ...]:
@@ -103,15 +121,6 @@ def _when(at: datetime | None, now: datetime) -> str:
         (abs(seconds), "s"),
     )
     return f"{size}{unit} ago" if seconds >= 0 else f"in {size}{unit}"
-
-
-def _line(row: tuple[str, ...], widths: list[int], *, right: int, most: int | None) -> str:
-    cells = []
-    for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        blanks = " " * (width - _columns(cell))
-        cells.append(blanks + cell if index == right else cell + blanks)
-    line = "  ".join(cells).rstrip()
-    return line if most is None else _cut(line, most)
 
 
 def _cut(text: str, most: int) -> str:

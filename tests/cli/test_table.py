@@ -154,3 +154,20 @@ def test_colour_changes_nothing_else() -> None:
     assert len(State) == len(set(marks))
     rows = zip(marks, coloured[1:], strict=True)
     assert plain[1:] == [line.removeprefix(f"{mark}m").replace("\x1b[0m", "") for mark, line in rows]
+
+
+@pytest.mark.parametrize(
+    ("width", "head"),
+    [
+        (100, "STATE TASK ID RUNS LAST RUN NEXT WHY"),
+        (80, "STATE TASK RUNS LAST RUN NEXT WHY"),
+        (64, "STATE TASK LAST RUN NEXT WHY"),
+        (56, "STATE TASK LAST RUN WHY"),
+    ],
+)
+def test_a_narrow_terminal_keeps_the_reason(width: int, head: str) -> None:
+    """What a person needs least goes first; why a task is in trouble goes last."""
+    verdict = judged(State.MISSED, fire=-125 * MINUTE, deadline=-119 * MINUTE, consecutive=2)
+    lines = shown(a_report(State.MISSED, task_id="9" * 19, verdict=verdict), look=Look(width))
+    assert head == " ".join(lines[0].split())
+    assert lines[1].endswith("2 missed, the first 2h ago")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import yaml
 
-from documents import ROOT, snippet, snippets
+from documents import ROOT, read, snippet, snippets
+from exporter.cli.simulate import build_world
 from exporter.config import parse
+from exporter.simulator.app import build_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,3 +115,15 @@ def test_alerts_fire_when_they_should(
     (tmp_path / "test.yaml").write_text(yaml.safe_dump(whole))
 
     promtool("test", "rules", tmp_path / "test.yaml")
+
+
+def test_the_simulators_orders_work_as_shown() -> None:
+    """Each order of docs/cli.md is taken by the simulator that `simulate --simulator.control` starts."""
+    orders = re.findall(r"^- `(/_control/\w+)` .*`(\{.*\})`$", read("docs/cli.md"), re.MULTILINE)
+    wire = httpx.ASGITransport(build_simulator(build_world(), control=True))
+
+    async def post() -> list[int]:
+        async with httpx.AsyncClient(transport=wire, base_url="http://simulator") as client:
+            return [(await client.post(route, content=order)).status_code for route, order in orders]
+
+    assert [204] * 6 == asyncio.run(post())
