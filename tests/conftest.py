@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MISSING = re.compile(r"component missing: (\S+) \((.*)\)")
+
+
+def pytest_configure() -> None:
+    # A shell starts its background jobs with SIGINT ignored, and what is ignored is handed on to our processes.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
