@@ -8,7 +8,7 @@ import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from exporter import app, logs
 from exporter.cli.check import silent
@@ -19,7 +19,7 @@ from exporter.cli.parser import COULD_NOT_ASK
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.storage import read_ledger_or_exit
 from exporter.client.parse import decode, parse_list
-from exporter.config import Account, Api
+from exporter.config import Account, Api, UnreadableError, read_file
 from exporter.lint import Severity, lint
 from exporter.model import Policy, PollError, Problem
 from exporter.schedule import Schedules
@@ -155,23 +155,11 @@ def _parsed(body: bytes, name: str) -> TaskList:
 
 def _content(path: Path, name: str, *, most: int) -> bytes:
     try:
-        if path == _STDIN:
-            return _whole(sys.stdin.buffer, name, most=most)
-        with path.open("rb") as file:
-            return _whole(file, name, most=most)
-    except FileNotFoundError:
-        found = "no such file"
-    except IsADirectoryError:
-        found = "a directory"
-    except PermissionError:
-        found = "a file that we may not read"
+        body = sys.stdin.buffer.read(most + 1) if path == _STDIN else read_file(path, most=most)
+    except UnreadableError as error:
+        raise _UnreadableError(f"{name}: found {error}, expected a List Tasks answer") from None
     except (OSError, ValueError):
-        found = "a file that cannot be read"
-    raise _UnreadableError(f"{name}: found {found}, expected a List Tasks answer")
-
-
-def _whole(file: BinaryIO, name: str, *, most: int) -> bytes:
-    body = file.read(most + 1)
+        raise _UnreadableError(f"{name}: found a file that cannot be read, expected a List Tasks answer") from None
     if len(body) > most:
         raise _UnreadableError(f"{name}: found more than {most} bytes, expected a List Tasks answer")
     return body

@@ -2,6 +2,7 @@
 
 from exporter.config.door import to_yaml
 from exporter.config.durations import format_duration, parse_duration
+from exporter.config.files import UnreadableError, read_file
 from exporter.config.loading import load, parse
 from exporter.config.messages import ConfigError
 from exporter.config.schema import json_schema
@@ -16,10 +17,12 @@ __all__ = [
     "PolicySources",
     "Poll",
     "Source",
+    "UnreadableError",
     "format_duration",
     "json_schema",
     "load",
     "parse",
     "parse_duration",
+    "read_file",
     "to_yaml",
 ]

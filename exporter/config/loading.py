@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from exporter.config import checks, door, translate
+from exporter.config.files import UnreadableError, read_file
 from exporter.config.messages import ConfigError, Mistake, escaped, problems
 from exporter.config.schema import AccountSection, RootSection, Section
 from exporter.config.values import Account, Api, Config, MissedRun, Poll, Source
@@ -35,17 +36,9 @@ def parse(content: bytes | str, *, name: str, directory: Path) -> Config:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(door.LARGEST_FILE + 1)
-    except FileNotFoundError:
-        found = "no such file"
-    except IsADirectoryError:
-        found = "a directory"
-    except PermissionError:
-        found = "a file that we may not read"
-    except (OSError, ValueError):
-        found = "a file that cannot be read"
-    raise ConfigError((f"{escaped(str(path))}: found {found}, expected a configuration file",))
+        return read_file(path, most=door.LARGEST_FILE)
+    except UnreadableError as error:
+        raise ConfigError((f"{escaped(str(path))}: found {error}, expected a configuration file",)) from None
 
 
 def _checked(document: Document) -> tuple[RootSection | None, list[Mistake]]:
