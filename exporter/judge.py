@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from exporter.model import Expectation, Problem, State, Verdict
+from exporter.model import FUTURE_MARGIN, Expectation, Problem, State, Verdict
 
 if TYPE_CHECKING:
     from exporter.model import Fires, Policy, Task
 
 CREATE_MARGIN = timedelta(seconds=60)  # a fire within the minute of a creation or an edit may belong to either side
-FUTURE_MARGIN = timedelta(seconds=300)  # a last_run further ahead is no clock difference
 MOST_MISSED = 1_000
 MOST_RECENT = 32
 _INSTANT = timedelta.resolution

@@ -10,11 +10,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from exporter.model import RunCounts
+from exporter.model import FUTURE_MARGIN, RunCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exporter.model import Expectation, Fires, Task, Window
 
 Epoch = tuple[str | bool | None, ...]
@@ -53,15 +51,27 @@ class Entry:
 def follow(entry: Entry | None, task: Task, *, fetched_at: datetime) -> Entry:
     """The entry with the epoch that a good poll shows; a new epoch has no baseline yet.
 
-    A field that was unusable for one poll begins no epoch: its newest usable value stands.
+    A field that was unusable for one poll begins no epoch: its newest usable value stands. A history that was cleared
+    begins one.
     """
     now = (task.crontab, task.timezone, task.enabled)
     if entry is None:
         return Entry(first_seen_at=fetched_at, seen_at=fetched_at, epoch=now)
     epoch = tuple(old if new is None else new for old, new in zip(entry.epoch, now, strict=True))
-    if any(old is not None and old != new for old, new in zip(entry.epoch, epoch, strict=True)):
+    edited = any(old is not None and old != new for old, new in zip(entry.epoch, epoch, strict=True))
+    if edited or _cleared(entry, task):
         return replace(entry, seen_at=fetched_at, epoch=epoch, observed_since_at=fetched_at, counted_at=None)
     return replace(entry, seen_at=fetched_at, epoch=epoch)
+
+
+def _cleared(entry: Entry, task: Task) -> bool:
+    """Whether upstream has forgotten the runs that we know of: what they answered stays answered."""
+    return (
+        entry.last_run_at is not None
+        and task.last_run_at is None
+        and task.runs == 0
+        and not (task.implausible or "last_run" in task.bad_fields)
+    )
 
 
 def count(
@@ -74,9 +84,9 @@ def count(
     `plan` is None when the task owes nothing (disabled) or nobody can say what it owes (an invalid schedule). Facts
     that cannot be trusted leave the entry as it is: the next good poll spans the gap.
     """
-    if task.runs is None or task.enabled is None or not _plausible(task):
+    if not _trusted(task, fetched_at):
         return entry
-    if entry.counted_at is None or entry.runs is None or task.runs < entry.runs:
+    if entry.counted_at is None or (task.runs or 0) < (entry.runs or 0):
         entry = _baseline(entry, task, plan, fetched_at)
     else:
         entry = _difference(entry, task, plan, fetched_at, quiet_at=quiet_at)
@@ -93,9 +103,15 @@ def quiet_until(entry: Entry, plan: Plan | None) -> datetime | None:
     return None if fire is None else fire.latest_at + plan.expected.grace
 
 
-def _plausible(task: Task) -> bool:
-    missing = task.last_run_at is None and task.runs != 0
-    return not (task.implausible or missing or "last_run" in task.bad_fields)
+def _trusted(task: Task, fetched_at: datetime) -> bool:
+    """Whether the facts tell how often it ran, until when, and by which schedule, if any."""
+    if task.runs is None or task.implausible or task.enabled is None or "last_run" in task.bad_fields:
+        return False
+    if task.enabled and (task.crontab is None or task.timezone is None):
+        return False
+    if task.last_run_at is None:
+        return task.runs == 0
+    return task.last_run_at <= fetched_at + FUTURE_MARGIN
 
 
 def _baseline(entry: Entry, task: Task, plan: Plan | None, fetched_at: datetime) -> Entry:
@@ -124,18 +140,18 @@ def _difference(
     if plan is None:
         extra = observed if task.enabled is False else 0
         return replace(entry, counts=entry.counts + RunCounts(observed=observed, extra=extra))
-    resolved = list(_resolved_from(entry.horizon_at, task, plan, fetched_at))
-    unowed = max(0, observed - len(resolved))
+    resolved, horizon_at = _resolve(entry.horizon_at, task, plan, fetched_at)
+    unowed = max(0, observed - resolved)
     optional = entry.optional + _newly_optional(entry, task, plan, fetched_at, quiet_at)
     by_convention = min(unowed, optional)
     spared = min(unowed - by_convention, entry.spare)
     extra = unowed - by_convention - spared
     return replace(
         entry,
-        horizon_at=resolved[-1].earliest_at + _INSTANT if resolved else entry.horizon_at,
+        horizon_at=horizon_at,
         spare=min(entry.spare - spared, _open_spare(task, plan, fetched_at)),
         optional=min(optional - by_convention, _open_optional(task, plan, fetched_at)),
-        counts=entry.counts + RunCounts(len(resolved), observed, max(0, len(resolved) - observed), extra),
+        counts=entry.counts + RunCounts(resolved, observed, max(0, resolved - observed), extra),
     )
 
 
@@ -173,13 +189,17 @@ def _open_optional(task: Task, plan: Plan, fetched_at: datetime) -> int:
     return sum(fire.latest_at + plan.expected.grace > fetched_at for fire in up)
 
 
-def _resolved_from(start: datetime | None, task: Task, plan: Plan, fetched_at: datetime) -> Iterator[Window]:
-    if start is None:
-        return
-    for fire in plan.fires.mandatory(start):
+def _resolve(horizon_at: datetime | None, task: Task, plan: Plan, fetched_at: datetime) -> tuple[int, datetime | None]:
+    """How many fires from the horizon on are resolved, and the new horizon; a long absence is not walked through."""
+    if horizon_at is None:
+        return 0, None
+    until_at = max(fetched_at - plan.expected.grace, (task.last_run_at or _BEGINNING) + plan.expected.early)
+    count, horizon_at = plan.fires.skim(horizon_at, until_at)
+    for fire in plan.fires.mandatory(horizon_at):
         if not _resolved(fire, task, plan.expected, fetched_at):
-            return
-        yield fire
+            break
+        count, horizon_at = count + 1, fire.earliest_at + _INSTANT
+    return count, horizon_at
 
 
 def _resolved(fire: Window, task: Task, expected: Expectation, fetched_at: datetime) -> bool:

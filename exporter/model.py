@@ -6,12 +6,16 @@ Every instant (`_at`) is an aware UTC datetime, every span a timedelta.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
+
+
+FUTURE_MARGIN = timedelta(seconds=300)  # a last_run further ahead is no clock difference
 
 
 class State(StrEnum):
@@ -150,6 +154,10 @@ class Fires(Protocol):
     def auto_early(self) -> timedelta: ...
     def mandatory(self, start: datetime) -> Iterator[Window]:
         """Mandatory fires with earliest >= start, in order, without end unless the calendar ends."""
+        ...
+
+    def skim(self, start: datetime, until: datetime) -> tuple[int, datetime]:
+        """How many mandatory fires have earliest in [start, end), and that end: some days before `until`, or start."""
         ...
 
     def optional(self, after: datetime, until: datetime) -> Sequence[Window]:

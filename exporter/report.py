@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.store import Store, TaskFacts
 
 _log = structlog.get_logger()
+_CANDIDATES = 16  # fires that may be the common one; the most named are looked at closely
 TROUBLE = (State.MISSED, State.UNKNOWN, State.DUE, State.NEVER_RAN, State.OK, State.DISABLED)
 
 
@@ -84,11 +85,11 @@ class Reporter:
         if len(self._memos) > len(tasks):
             there = {(task.account, task.task_id) for task in tasks}
             self._memos = {key: memo for key, memo in self._memos.items() if key in there}
-        common = _common_fires(tasks)
+        common = {account.name: self._common_fire(account.name, tasks) for account, _ in read}
         accounts = tuple(
             replace(_without_passed_block(account, now), common_fire_at=at, missing_common_fire=number)
             for account, _ in read
-            for at, number in (common.get(account.name, (None, 0)),)
+            for at, number in (common[account.name],)
         )
         return Report(now, accounts, tasks, self._store.internal_errors, self._store.ledger_recoveries)
 
@@ -119,6 +120,24 @@ class Reporter:
             _look_at_fires(memo, now)
         shown = _shown(account.name, facts, memo, verdict, age=None if stale else _age(facts.task, now))
         return shown if missed is None else replace(shown, missed_fires_at=missed.recent)
+
+    def _common_fire(self, account: str, tasks: Iterable[TaskReport]) -> tuple[datetime | None, int]:
+        """The fire that most of an account's missing tasks have missed, the latest of several, and how many have."""
+        missing = [task for task in tasks if task.account == account and task.missed_fires_at]
+        if len(missing) < 2:
+            return None, 0
+        named = Counter(at for task in missing for at in {_first_missed(task), *task.missed_fires_at})
+        counts = {at: sum(self._missed_at(task, at) for task in missing) for at, _ in named.most_common(_CANDIDATES)}
+        at, number = max(counts.items(), key=lambda fire: (fire[1], fire[0]))
+        return (at, number) if number > 1 else (None, 0)
+
+    def _missed_at(self, task: TaskReport, at: datetime) -> bool:
+        """Whether the task missed a fire at this instant: the newest are listed, older ones are asked for."""
+        if not _first_missed(task) <= at <= task.missed_fires_at[-1]:
+            return False
+        schedule = self._memos[task.account, task.task_id].schedule
+        found = next(schedule.mandatory(at), None) if isinstance(schedule, Schedule) else None
+        return found is not None and found.earliest_at == at
 
     def _memo(self, key: tuple[str, str], task: Task, observed_since_at: datetime | None, policy: Policy) -> _Memo:
         memo = self._memos.get(key)
@@ -168,6 +187,10 @@ def _doubted(verdict: Verdict, *, stale: bool, skewed: bool) -> Verdict:
     return replace(verdict, state=State.UNKNOWN, rule=rule, problems=problems, consecutive=None)
 
 
+def _first_missed(task: TaskReport) -> datetime:
+    return task.verdict.fire.earliest_at if task.verdict.fire else task.missed_fires_at[0]
+
+
 def _count(memo: _Memo, *, until: datetime) -> Missed:
     if not isinstance(memo.schedule, Schedule) or not isinstance(memo.expected, Expectation):
         return Missed(0, until)
@@ -175,16 +198,6 @@ def _count(memo: _Memo, *, until: datetime) -> Missed:
     if memo.missed is None or memo.missed[0] != until:
         memo.missed = (until, count_missed(memo.schedule, memo.expected, until=until, since=since))
     return memo.missed[1]
-
-
-def _common_fires(tasks: Iterable[TaskReport]) -> dict[str, tuple[datetime, int]]:
-    """For each account the fire that most of its missing tasks have missed, the latest of several, and by how many."""
-    missing: dict[str, Counter[datetime]] = {}
-    for task in tasks:
-        if task.missed_fires_at:
-            missing.setdefault(task.account, Counter()).update(task.missed_fires_at)
-    most = {name: max(fires.items(), key=lambda fire: (fire[1], fire[0])) for name, fires in missing.items()}
-    return {name: fire for name, fire in most.items() if fire[1] > 1}
 
 
 def _look_at_fires(memo: _Memo, now: datetime) -> None:
@@ -222,7 +235,7 @@ def _shown(account: str, facts: TaskFacts, memo: _Memo, verdict: Verdict, *, age
         previous_fire_at=memo.previous_fire_at,
         next_fire_at=memo.next_fire_at,
         last_run_age=age,
-        lateness=memo.late,
+        lateness=None if Problem.IMPLAUSIBLE in verdict.problems else memo.late,
         counts=facts.entry.counts if facts.entry else None,
         counted_since_at=facts.entry.first_seen_at if facts.entry else None,
     )

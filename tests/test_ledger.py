@@ -35,6 +35,9 @@ class Fires:
     def mandatory(self, start: datetime) -> Iterator[Window]:
         return (window for window in self.windows if window.earliest_at >= start)
 
+    def skim(self, start: datetime, until: datetime) -> tuple[int, datetime]:
+        return 0, start
+
     def optional(self, after: datetime, until: datetime) -> list[Window]:
         return [fire for fire in self.optionals if after < fire.earliest_at <= until]
 
@@ -192,6 +195,10 @@ def test_a_fire_too_near_the_edit_is_neither_owed_nor_extra(run_at: str, polled_
         {"last_run_at": None, "bad_fields": frozenset({"last_run"})},
         {"last_run_at": None, "runs": 5},
         {"enabled": None, "bad_fields": frozenset({"enabled"})},
+        {"crontab": None, "last_run_at": at("2024-06-10 11:00:14Z"), "runs": 901},
+        {"timezone": None, "last_run_at": at("2024-06-10 11:00:14Z"), "runs": 901},
+        {"last_run_at": at("2024-06-12 11:00:14Z"), "runs": 901},
+        {"last_run_at": at("2999-01-01 00:00:00Z"), "runs": 901},
     ],
 )
 def test_facts_that_cannot_be_trusted_are_skipped(facts: dict[str, object]) -> None:
@@ -201,6 +208,14 @@ def test_facts_that_cannot_be_trusted_are_skipped(facts: dict[str, object]) -> N
     assert RunCounts() == account.poll("11:01", **facts)
     account.facts = before | {"bad_fields": frozenset(), "implausible": False}
     assert RunCounts(2, 2, 0, 0) == account.poll("12:01", last_run="12:00:14", runs=902)
+
+
+def test_a_history_that_was_cleared_begins_anew() -> None:
+    """Runs 0 and no last run, where there were runs: what they answered is not owed again."""
+    account = running()
+    assert RunCounts() == account.poll("10:40", last_run=None, runs=0)
+    assert at(f"{DAY}10:40Z") == account.entry.observed_since_at
+    assert RunCounts(1, 1, 0, 0) == account.poll("11:01", last_run="11:00:14", runs=1)
 
 
 def test_a_field_unusable_for_one_poll_begins_no_epoch() -> None:

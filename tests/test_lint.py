@@ -115,3 +115,9 @@ def test_ten_thousand_tasks_are_linted_in_seconds() -> None:
     assert process_time() - began < 20
     assert {Severity.INFO, Severity.WARNING} == {finding.severity for finding in findings}
     assert {Code.CLOCK_CHANGE} == {finding.code for finding in findings}
+
+
+def test_one_schedule_with_two_frequencies() -> None:
+    """What is remembered of a schedule is not said of a task whose frequency fits it."""
+    tasks = (a_task(id="1", frequency="every_hour"), a_task(id="2", frequency="every_day"))
+    assert [("frequency-mismatch", "1")] == [(each.code.value, each.tasks[0].id) for each in found(*tasks)]

@@ -234,3 +234,18 @@ def test_tasks_that_share_no_fire_have_no_common_cause() -> None:
         a_reporter(a_store(*tasks, fetched_at=NOON + DAY + 40 * MINUTE)).report(NOON + DAY + 40 * MINUTE).accounts
     )
     assert (None, 0) == (account.common_fire_at, account.missing_common_fire)
+
+
+def test_a_common_fire_is_known_however_long_ago() -> None:
+    """Every-minute tasks have missed many fires since: the one they share with the hourly ones still counts them all."""
+    minutely = [a_task(id=str(n), crontab="* * * * *", last_run_at=at("2024-06-10 11:59:20Z")) for n in (1, 2, 3)]
+    hourly = [a_task(id=str(n), crontab="0 * * * *", last_run_at=at("2024-06-10 11:00:20Z")) for n in (4, 5, 6, 7)]
+    now = NOON + 50 * MINUTE
+    (account,) = a_reporter(a_store(*minutely, *hourly, fetched_at=now)).report(now).accounts
+    assert (NOON, 7) == (account.common_fire_at, account.missing_common_fire)
+
+
+def test_an_implausible_run_has_no_lateness() -> None:
+    """What is not believed answers no fire."""
+    task = only(a_store(a_task(last_run_at=NOON + DAY + timedelta(seconds=5))), NOON + 2 * MINUTE)
+    assert ((Problem.IMPLAUSIBLE,), None) == (task.verdict.problems, task.lateness)

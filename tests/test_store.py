@@ -8,7 +8,7 @@ import pytest
 
 from builders import a_task, at
 from exporter.model import Reason
-from exporter.store import Store, TaskFacts
+from exporter.store import Book, Store, TaskFacts
 
 NOON = at("2024-06-10 12:00Z")
 MINUTE = timedelta(minutes=1)
@@ -257,3 +257,35 @@ def test_an_account_that_is_down_says_why() -> None:
     )
     store.record_list("main", [], fetched_at=NOON)
     assert (None, "") == (account(store).last_reason, account(store).last_detail)
+
+
+def test_a_copy_just_after_a_restart_is_not_told() -> None:
+    """The ledger knows more than the answer: until a fresh one comes, nothing is told and nothing counted."""
+    before = a_store()
+    before.record_list("main", [a_task()], fetched_at=NOON)
+    entries = before.book.entries
+    after = Store(Book(entries=entries))
+    after.add_account("main", interval=MINUTE, listed=None)
+    after.record_list("main", [a_task(**OLD)], fetched_at=NOON + MINUTE)
+    assert (None, True) == (facts(after)["1001"].task, facts(after)["1001"].fetch_success)
+    assert entries == after.book.entries
+    after.record_list("main", [a_task()], fetched_at=NOON + 2 * MINUTE)
+    assert a_task() == facts(after)["1001"].task
+
+
+def test_a_copy_ends_a_row_of_404s() -> None:
+    """Old as it is, it shows that the id is known."""
+    store = a_store(("1001",))
+    store.record_task("main", a_task(), fetched_at=NOON)
+    store.record_failure("main", Reason.HTTP_404, task_id="1001")
+    store.record_task("main", a_task(**OLD), fetched_at=NOON + MINUTE)
+    store.record_failure("main", Reason.HTTP_404, task_id="1001")
+    assert a_task() == facts(store)["1001"].task
+
+
+def test_a_clock_that_was_set_back_hides_no_news() -> None:
+    """A poll dated before the newest known one is looked at, not taken for a quiet one."""
+    store = a_store()
+    store.record_list("main", [a_task()], fetched_at=NOON)
+    store.record_list("main", [a_task()], fetched_at=NOON - timedelta(hours=1))
+    assert NOON - timedelta(hours=1) == facts(store)["1001"].entry.seen_at

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import tzdata
@@ -147,6 +147,26 @@ class Schedule:
     def _days(self) -> _FireDays:
         return self._days_of(self.crontab.days_expression)
 
+    def skim(self, start: datetime, until: datetime) -> tuple[int, datetime]:
+        """How many mandatory fires have earliest in [start, end), and that end: two days before `until`, or start.
+
+        Days without a clock change are not resolved fire by fire, so a minutely task's year is soon counted.
+        """
+        first = start.astimezone(self.zone).date() + _DAY
+        end = until.astimezone(self.zone).date() - 2 * _DAY
+        if end <= first:
+            return 0, start
+        end_at = _midnight(end, self.zone)
+        count = sum(
+            1 for _ in takewhile(lambda fire: fire.earliest_at < _midnight(first, self.zone), self.mandatory(start))
+        )
+        for day in takewhile(lambda day: day < end, self._days.onwards(first)):
+            if self._changes_clocks(day):
+                count += sum(len(self._hour_of(self, day, hour).windows) for hour in self.crontab.hours)
+            else:
+                count += len(self.crontab.hours) * len(self.crontab.minutes)
+        return count, end_at
+
     def optional(self, after: datetime, until: datetime) -> list[Window]:
         """Fires with earliest in (after, until] that only some clock-change conventions perform."""
         last = until.astimezone(self.zone).date() + _DAY
@@ -225,6 +245,10 @@ def parse_schedule(crontab: str, timezone: str) -> Schedule:
     if isinstance(found, ScheduleError):
         raise found
     return found
+
+
+def _midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo:

@@ -198,6 +198,8 @@ class Store:
         before = account.facts.get(task.id)
         if before is not None and _is_a_copy(before, task, fetched_at, seconds):
             return replace(before, fetch_success=True, not_found=0)
+        if (before is None or before.task is None) and self._is_a_copy_of_the_saved(account.name, task, fetched_at):
+            return TaskFacts(task.id, fetch_success=True)
         entry: Entry | None
         try:
             entry = self.book.record(account.name, task, fetched_at=fetched_at)
@@ -208,6 +210,14 @@ class Store:
         return TaskFacts(
             task.id, fetch_success=True, task=task, fetched_at=fetched_at, fetched_seconds=seconds, entry=entry
         )
+
+    def _is_a_copy_of_the_saved(self, name: str, task: Task, fetched_at: datetime) -> bool:
+        """Whether, just after a restart, an answer is from before what the ledger knows of this task."""
+        entry = self.book.entry(name, task.id)
+        if entry is None or entry.counted_at is None:
+            return False
+        went_back = _went_back((entry.last_run_at, entry.runs), (task.last_run_at, task.runs))
+        return went_back and fetched_at - entry.counted_at < _DOUBTED_FOR
 
 
 def _older(seconds: float | None, known_seconds: float | None) -> bool:
@@ -223,13 +233,16 @@ def _is_a_copy(before: TaskFacts, task: Task, fetched_at: datetime, seconds: flo
         return False
     if _older(seconds, before.fetched_seconds):
         return True
-    return _went_back(before.task, task) and fetched_at - before.fetched_at < _DOUBTED_FOR
+    known, told = (before.task.last_run_at, before.task.runs), (task.last_run_at, task.runs)
+    return _went_back(known, told) and fetched_at - before.fetched_at < _DOUBTED_FOR
 
 
-def _went_back(known: Task, told: Task) -> bool:
-    if known.last_run_at is None or told.last_run_at is None or known.runs is None or told.runs is None:
+def _went_back(known: tuple[datetime | None, int | None], told: tuple[datetime | None, int | None]) -> bool:
+    """Whether last run and count have both gone back."""
+    (known_at, known_runs), (told_at, told_runs) = known, told
+    if known_at is None or told_at is None or known_runs is None or told_runs is None:
         return False
-    return told.last_run_at < known.last_run_at and told.runs < known.runs
+    return told_at < known_at and told_runs < known_runs
 
 
 def _failed(facts: TaskFacts, reason: Reason, *, not_found: bool) -> TaskFacts:

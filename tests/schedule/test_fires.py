@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -238,3 +238,24 @@ def test_fire_days() -> None:
     """The days on which it fires, from one of them on."""
     days = parse_schedule("0 9 29 2 *", "Etc/UTC").fire_days(at("2024-02-29 12:00Z").date())
     assert ["2024-02-29", "2028-02-29", "2032-02-29"] == [day.isoformat() for day in islice(days, 3)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(MINUTES, HOURS, DOMS, DOWS, st.sampled_from(ZONES), st.integers(0, 3650), st.integers(0, 40 * 86_400))
+def test_skimming_counts_what_walking_counts(
+    minute: str, hour: str, dom: str, dow: str, timezone: str, day: int, seconds: int
+) -> None:
+    """However long the span, it ends some days before the end that was asked for, and no fire is left out or counted twice."""
+    schedule = parse_schedule(f"{minute} {hour} {dom} * {dow}", timezone)
+    start = at("2012-01-01 00:30Z") + timedelta(days=day, seconds=seconds % 86_400)
+    until = start + timedelta(seconds=seconds)
+    count, end = schedule.skim(start, until)
+    assert start <= end <= max(start, until - timedelta(days=1))
+    assert count == sum(1 for _ in takewhile(lambda fire: fire.earliest_at < end, schedule.mandatory(start)))
+
+
+def test_an_hour_that_is_repeated_before_midnight_is_optional_once() -> None:
+    """Sao Paulo, 2018-02-18 00:00 -> 23:00: the day that gets the hour twice is the one before the change."""
+    schedule = parse_schedule("30 23 * * *", "America/Sao_Paulo")
+    (fire,) = schedule.optional(at("2018-02-10 00:00Z"), at("2018-02-25 00:00Z"))
+    assert (at("2018-02-18 02:30Z"), at("2018-02-18 02:30Z")) == (fire.earliest_at, fire.latest_at)
