@@ -2,7 +2,7 @@
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help demo test soak lint pins clean environment components
+.PHONY: help demo test bench soak lint pins clean environment components
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -12,6 +12,9 @@ demo: environment ## simulator and exporter together on loopback; options in ARG
 
 test: environment components ## lint, then every test on the oldest and the newest Python found; pytest options in ARGS
 	@tools/test.sh $(ARGS)
+
+bench: environment ## what a scrape costs, as ratios within one run
+	@.venv/bin/python bench/scrape.py
 
 soak: environment ## simulated worlds for 10 minutes, or MINUTES [SEED] in ARGS; stops at the first fault, seeds printed
 	@tools/soak.sh $(ARGS)
