@@ -160,7 +160,9 @@ def test_it_agrees_with_the_daemon_beside_it(tmp_path: Path, capsys: pytest.Capt
 
     clock.run(edit())
     before = file.read_bytes()
-    code, _ = explained(hourly(behaviour=FROZEN, runs=901, last_run_at=at("2024-06-10 11:30:30Z")), entries=read_entries(file))
+    code, _ = explained(
+        hourly(behaviour=FROZEN, runs=901, last_run_at=at("2024-06-10 11:30:30Z")), entries=read_entries(file)
+    )
     out = capsys.readouterr().out
     assert (0, before) == (code, file.read_bytes())
     assert "OK  main/7" == out.splitlines()[0]
