@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CREATE_MARGIN = timedelta(seconds=60)  # a fire within the minute of a creation or an edit may belong to either side
 MOST_MISSED = 1_000
 MOST_RECENT = 32
+_LONGEST_REPEAT = timedelta(hours=3)  # a fire's earliest instant may lie this far before its latest
+_LOOK_BACK = (_LONGEST_REPEAT + timedelta(minutes=10), timedelta(days=2))
 _INSTANT = timedelta.resolution
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -148,9 +150,18 @@ def lateness(task: Task, fires: Fires, expectation: Expectation) -> timedelta | 
     """
     if task.last_run_at is None:
         return None
-    ran_at = task.last_run_at
+    # The nearest fire is mostly near: a grace of days need not be walked through from its beginning.
+    furthest = expectation.grace + _LONGEST_REPEAT
+    for back in (*(span for span in _LOOK_BACK if span < furthest), furthest):
+        found = _nearest(task.last_run_at, fires, expectation, back)
+        if found is not None:
+            return found
+    return None
+
+
+def _nearest(ran_at: datetime, fires: Fires, expectation: Expectation, back: timedelta) -> timedelta | None:
     best: timedelta | None = None
-    for fire in fires.mandatory(ran_at - expectation.grace - timedelta(hours=3)):
+    for fire in fires.mandatory(ran_at - back):
         if fire.earliest_at - expectation.early > ran_at:
             break
         if fire.latest_at + expectation.grace >= ran_at and fire.earliest_at >= expectation.base_at - CREATE_MARGIN:

@@ -149,7 +149,7 @@ def _difference(
     return replace(
         entry,
         horizon_at=horizon_at,
-        spare=min(entry.spare - spared, _open_spare(task, plan, fetched_at)),
+        spare=_open_spare(task, plan, fetched_at, most=entry.spare - spared),
         optional=min(optional - by_convention, _open_optional(task, plan, fetched_at)),
         counts=entry.counts + RunCounts(resolved, observed, max(0, resolved - observed), extra),
     )
@@ -160,13 +160,13 @@ def _earliest_open(task: Task, plan: Plan, fetched_at: datetime) -> datetime:
     return max(task.created_at or _BEGINNING, fetched_at - plan.expected.grace - _LONGEST_WINDOW)
 
 
-def _open_spare(task: Task, plan: Plan, fetched_at: datetime) -> int:
-    """How many fires too near the epoch's beginning may still be answered in time."""
-    if fetched_at >= plan.expected.base_at + plan.expected.grace + _LONGEST_WINDOW:
+def _open_spare(task: Task, plan: Plan, fetched_at: datetime, *, most: int) -> int:
+    """How many fires too near the epoch's beginning may still be answered in time, and are not yet: at most `most`."""
+    if not most or fetched_at >= plan.expected.base_at + plan.expected.grace + _LONGEST_WINDOW:
         return 0
     fires = plan.fires.mandatory(_earliest_open(task, plan, fetched_at))
     near = takewhile(lambda fire: fire.earliest_at < plan.expected.base_at, fires)
-    return sum(fire.latest_at + plan.expected.grace > fetched_at for fire in near)
+    return min(most, sum(fire.latest_at + plan.expected.grace > fetched_at for fire in near))
 
 
 def _seen_to(last_run_at: datetime | None, fetched_at: datetime, plan: Plan) -> datetime:

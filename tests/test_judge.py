@@ -238,6 +238,22 @@ def test_lateness_in_a_repeated_hour(last_run: str, seconds: int) -> None:
     assert timedelta(seconds=seconds) == late
 
 
+def test_a_long_grace_is_not_walked_through() -> None:
+    """With a month of grace on an every-minute task, the run of this minute still answers this minute, at little cost."""
+    asked: list[datetime] = []
+
+    class Watched(Fires):
+        def mandatory(self, start: datetime) -> Iterator[Window]:
+            return (asked.append(window.earliest_at) or window for window in super().mandatory(start))
+
+    minutes = (at("2024-05-10 12:00Z") + number * MINUTE for number in range(31 * 1440 + 10))
+    watched = Watched(tuple(Window(instant, instant) for instant in minutes))
+    task = a_task(last_run_at=at("2024-06-10 12:00:14Z"))
+    expected = Expectation(timedelta(days=31), timedelta(seconds=6), at("2024-01-01 00:00Z"))
+    assert timedelta(seconds=14) == lateness(task, watched, expected)
+    assert len(asked) < 300
+
+
 def test_lateness_of_another_epoch_is_not_known() -> None:
     """A run from before the schedule was edited answers no fire of the new one; nor does a run that never was."""
     task = a_task()

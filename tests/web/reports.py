@@ -52,6 +52,18 @@ RULES = {
 }
 
 
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style></pre><style>*{display:none}",
+    "{{ 7 * 7 }}{% raw %}",
+    "two\nlines\r\tand a tab",
+    "&lt;b&gt;",
+    "\u202egnp.exe",
+)
+
+
 def a_task_report(
     state: State = State.OK, *, task_id: str = "5678133109850112", name: str = "Home page", **changes: object
 ) -> TaskReport:
