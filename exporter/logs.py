@@ -1,4 +1,4 @@
-"""Log lines on stderr, logfmt or JSON, one event a line: keys time, level, msg, then the event's facts.
+"""Log lines on stderr, logfmt or JSON, one event a line: keys time, level, source, msg, then the event's facts.
 
 httpx and httpcore are silenced whatever the level: their lines hold URLs, and with `auth: query` the key.
 """
@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
+from structlog.processors import CallsiteParameter as Place
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _SILENCED = ("httpx", "httpcore", "hpack", "asyncio", "uvicorn.access")
 _SILENT = logging.CRITICAL + 1
-_FIRST_KEYS = ("time", "level", "msg")
+_FIRST_KEYS = ("time", "level", "source", "msg")
 _BARE = re.compile(r'[^\s"=\\]+')
 _NO_KEY = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -31,6 +32,7 @@ def configure(*, level: str = "info", form: str = "logfmt", stream: TextIO | Non
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.CallsiteParameterAdder([Place.FILENAME, Place.LINENO], additional_ignores=[__name__]),
             _exception_class,
             _promised_keys,
             _as_json if form == "json" else _as_logfmt,
@@ -46,6 +48,8 @@ def _promised_keys(_logger: WrappedLogger, method: str, event: EventDict) -> Eve
     """Level names as the flag has them, the known keys first, facts that are None left out."""
     event["level"] = {"warning": "warn", "critical": "error", "exception": "error"}.get(method, method)
     event["msg"] = event.pop("event")
+    place = f"{event.pop(Place.FILENAME.value)}:{event.pop(Place.LINENO.value)}"
+    event.setdefault("source", place)
     first = {key: event.pop(key) for key in _FIRST_KEYS}
     return first | {key: value for key, value in event.items() if value is not None}
 

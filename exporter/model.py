@@ -268,6 +268,14 @@ class AccountReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LastReload:
+    """How the newest attempt to load the configuration went, the first included, and when one last succeeded."""
+
+    successful: bool
+    success_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything there is to show at one instant. All readers are given the same."""
 
@@ -276,3 +284,4 @@ class Report:
     tasks: tuple[TaskReport, ...]
     internal_errors: Mapping[str, int] = field(default_factory=dict)
     ledger_recoveries: int = 0  # damaged ledger files set aside since the start
+    last_reload: LastReload | None = None  # None: there is no file that could be loaded again

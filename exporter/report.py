@@ -79,6 +79,11 @@ class Reporter:
         self._latest = (self._store.version, report)
         return report
 
+    def forget(self) -> None:
+        """Another tolerance may be in force: derive everything anew."""
+        self._memos.clear()
+        self._latest = None
+
     def _build(self, now: datetime, seconds: float | None) -> Report:
         read = list(self._store.read())
         tasks = tuple(self._survive(account, facts, now, seconds) for account, each in read for facts in each.values())
@@ -91,7 +96,14 @@ class Reporter:
             for account, _ in read
             for at, number in (common[account.name],)
         )
-        return Report(now, accounts, tasks, self._store.internal_errors, self._store.ledger_recoveries)
+        return Report(
+            now,
+            accounts,
+            tasks,
+            internal_errors=self._store.internal_errors,
+            ledger_recoveries=self._store.ledger_recoveries,
+            last_reload=self._store.last_reload,
+        )
 
     def _survive(self, account: AccountReport, facts: TaskFacts, now: datetime, seconds: float | None) -> TaskReport:
         """A bug met in judging one task must not hide the others."""

@@ -130,7 +130,7 @@ class Scene:
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[httpx.AsyncClient]:
         """The root loops at work, and a client for the exporter's own routes."""
-        loops = [asyncio.create_task(loop) for loop in app.polling(self.house).values()]
+        loops = [asyncio.create_task(loop) for loop in self.house.loops().values()]
         transport = httpx.ASGITransport(self.house.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             await asyncio.sleep(1)

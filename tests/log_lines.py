@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -13,6 +14,16 @@ from exporter import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+PLACE = re.compile(r' source=\w+\.py:\d+(?= )|"source": "\w+\.py:\d+", ')
+
+
+class Lines(StringIO):
+    """Log lines without the place in our code that they come from, which any edit moves."""
+
+    def write(self, text: str) -> int:
+        return super().write(PLACE.sub("", text))
 
 
 @contextmanager
@@ -31,7 +42,7 @@ def set_back() -> Iterator[None]:
 @contextmanager
 def written(**configuration: str) -> Iterator[StringIO]:
     """What is logged inside."""
-    stream = StringIO()
+    stream = Lines()
     with set_back():
         logs.configure(stream=stream, **configuration)
         yield stream

@@ -93,6 +93,18 @@ def test_first_keys(form: str) -> None:
     assert re.fullmatch(start, lines.getvalue())
 
 
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_source(form: str) -> None:
+    """Between level and msg stands the file and line that says it, as Prometheus has it."""
+    stream = io.StringIO()
+    with set_back():
+        logs.configure(stream=stream, form=form)
+        structlog.get_logger().info("Polled")
+    here = r"source=test_logs\.py:\d+" if form == "logfmt" else r'"source": "test_logs\.py:\d+",'
+    msg = "msg=Polled" if form == "logfmt" else '"msg": "Polled"'
+    assert re.search(f'info"?,? {here} {msg}', stream.getvalue())
+
+
 @pytest.mark.parametrize(
     ("level", "expected"),
     [
@@ -145,10 +157,10 @@ def test_libraries_are_routed() -> None:
         except ValueError:
             log.exception("Exception in ASGI application\n")
     assert [
-        'level=warn msg="Invalid HTTP request received." source=a.library',
-        'level=warn msg="odd level" source=a.library',
-        "level=warn msg=%d source=a.library",
-        'level=error msg="Exception in ASGI application" source=a.library error=ValueError at=fail',
+        'level=warn source=a.library msg="Invalid HTTP request received."',
+        'level=warn source=a.library msg="odd level"',
+        "level=warn source=a.library msg=%d",
+        'level=error source=a.library msg="Exception in ASGI application" error=ValueError at=fail',
     ] == [line.partition(" ")[2].partition(":")[0] for line in lines.getvalue().splitlines()]
 
 
@@ -167,7 +179,7 @@ def test_python_warnings_are_routed() -> None:
         warnings.simplefilter("always")
         warnings.warn("no longer\nlike this", DeprecationWarning, stacklevel=1)
     assert 1 == len(lines.getvalue().splitlines())
-    assert re.search(r'level=warn msg=".*DeprecationWarning: no longer" source=py.warnings\n', lines.getvalue())
+    assert re.search(r'level=warn source=py.warnings msg=".*DeprecationWarning: no longer"\n', lines.getvalue())
 
 
 class Full(io.StringIO):

@@ -30,7 +30,7 @@ OBSERVED = (
 )
 RECOVERIES = "screenshotmax_exporter_ledger_recoveries_total"
 LISTENING = r'msg="Listening on" address=(\S+)$'
-SAVED = r'level=debug msg="Ledger saved"'
+SAVED = r'msg="Ledger saved"'
 PATIENCE_SECONDS = 30.0
 KILLING_SECONDS = 5.0
 
@@ -92,7 +92,7 @@ def serve(path: Path, upstream: str) -> list[str]:
 def daemon(path: Path, upstream: str, root: Path) -> Iterator[tuple[Process, str]]:
     """A daemon that has saved its first round, and its URL."""
     with running(serve(path, upstream), cwd=root) as process:
-        url = process.wait_for(LISTENING)[1]
+        url = f"http://{process.wait_for(LISTENING)[1]}"
         process.wait_for(SAVED)
         yield process, url
 

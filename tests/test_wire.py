@@ -28,7 +28,7 @@ KEY = "key-that-nobody-may-see"
 QUERY_KEY = "key-of-the-query-unseen"
 PATIENCE_SECONDS = 30.0
 MOST_SECONDS = 5.0  # from a signal to the end
-LISTENING = r'level=info msg="Listening on" address=(\S+)$'
+LISTENING = r'level=info source=serve.py:[0-9]+ msg="Listening on" address=(\S+)$'
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -85,9 +85,9 @@ def test_a_start_while_upstream_is_down(config: Path, pytestconfig: pytest.Confi
     signals that mean nothing harm nothing; SIGTERM ends it with 0.
     """
     with running(write(config, NOWHERE), cwd=pytestconfig.rootpath) as process:
-        url = process.wait_for(LISTENING)[1]
+        url = f"http://{process.wait_for(LISTENING)[1]}"
         assert 0 == samples(get(f"{url}/metrics").text)['screenshotmax_up{account="main"}']
-        process.wait_for("level=warn msg=Polled account=main .*reason=connect")
+        process.wait_for("level=warn .*msg=Polled account=main .*reason=connect")
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
             process.popen.send_signal(number)
         assert [200, 200] == [get(f"{url}/-/{probe}").status_code for probe in ("ready", "healthy")]
@@ -95,7 +95,7 @@ def test_a_start_while_upstream_is_down(config: Path, pytestconfig: pytest.Confi
         assert 0 == subprocess.run(health, cwd=pytestconfig.rootpath, capture_output=True, check=False).returncode
         assert 0 == ended(process, signal.SIGTERM)
         said = "".join(process.seen)
-    assert 'level=warn msg="Received SIGTERM, exiting gracefully..."\n' in said
+    assert 'msg="Received SIGTERM, exiting gracefully..."\n' in said
     lines = ['msg="Starting screenshotmax_exporter" version=', 'msg="Loaded config file" file=', 'msg="Listening on"']
     assert sorted(map(said.index, lines)) == list(map(said.index, lines))
 
@@ -199,7 +199,7 @@ def test_a_reader_of_the_log_that_goes(config: Path, silent: socket.socket, pyte
         stack.callback(process.wait)
         stack.callback(process.kill)
         os.close(writing)
-        url = read_until(reading, LISTENING)[1]
+        url = f"http://{read_until(reading, LISTENING)[1]}"
         first, *others = [stack.enter_context(taken(silent)[0]) for _ in range(WORKERS)]
         os.close(reading)
         first.close()  # this request has failed, which is told to nobody
@@ -246,7 +246,7 @@ def test_the_key_is_never_shown(config: Path, silent: socket.socket, pytestconfi
         api = f"{{auth: query, base_url: '{url_of(other)}'}}"
         account = f"  - {{name: other, access_key: {QUERY_KEY}, tasks: [1], api: {api}}}\n"
         with running(write(config, url_of(silent), account), cwd=pytestconfig.rootpath) as process:
-            url = process.wait_for(LISTENING)[1]
+            url = f"http://{process.wait_for(LISTENING)[1]}"
             echo(silent, KEY)
             echo(other, QUERY_KEY)
             for _ in range(2):
@@ -259,3 +259,43 @@ def test_the_key_is_never_shown(config: Path, silent: socket.socket, pytestconfi
     for key in (KEY, QUERY_KEY):
         assert key not in said
         assert key not in shown
+
+
+def account(name: str) -> str:
+    return f"  - {{name: {name}, access_key: {QUERY_KEY}, tasks: [1]}}\n"
+
+
+RELOADED = "screenshotmax_exporter_config_last_reload_successful"
+
+
+def test_a_reload_by_signal(config: Path, pytestconfig: pytest.Config) -> None:
+    """SIGHUP puts another configuration in the old one's place; a broken one leaves it, says so, and once mended is taken."""
+    with running(write(config, NOWHERE), cwd=pytestconfig.rootpath) as process:
+        url = f"http://{process.wait_for(LISTENING)[1]}"
+        write(config, NOWHERE, account("other"))
+        process.popen.send_signal(signal.SIGHUP)
+        process.wait_for(r'msg="Reloaded config file" file=\S+ accounts=2')
+        assert 0 == samples(get(f"{url}/metrics").text)['screenshotmax_up{account="other"}']
+        config.write_text(f"accounts: {KEY}\n")
+        process.popen.send_signal(signal.SIGHUP)
+        process.wait_for('msg="Error reloading config" err=')
+        found = samples(get(f"{url}/metrics").text)
+        assert (0, 0) == (found[RELOADED], found['screenshotmax_up{account="other"}'])
+        write(config, NOWHERE)
+        for _ in range(100):
+            process.popen.send_signal(signal.SIGHUP)
+        process.wait_for(r'msg="Reloaded config file" file=\S+ accounts=1')
+        assert 1 == samples(get(f"{url}/metrics").text)[RELOADED]
+        assert 0 == ended(process, signal.SIGTERM)
+    said = "".join(process.seen)
+    assert "Internal error" not in said
+    assert KEY not in said
+
+
+def test_a_hangup_while_it_starts_is_not_lost(config: Path, pytestconfig: pytest.Config) -> None:
+    """One that comes before anybody could obey it neither ends the process nor is forgotten."""
+    with running(write(config, NOWHERE), cwd=pytestconfig.rootpath) as process:
+        process.wait_for("Starting screenshotmax_exporter")
+        process.popen.send_signal(signal.SIGHUP)
+        process.wait_for('msg="Reloaded config file"')
+        assert 0 == ended(process, signal.SIGTERM)

@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from exporter.cli.console import say
-from exporter.cli.loading import load_or_exit
-from exporter.config import json_schema
+from exporter.config import ConfigError, json_schema, load, load_web
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Exits 0 for a valid file, else 1 with every mistake on a line of its own on stderr."""
-    config = load_or_exit(options)
-    names = ", ".join(account.name for account in config.accounts)
-    noun = "account" if len(config.accounts) == 1 else "accounts"
-    return 0 if say(f"{options.config_file}: valid, {len(config.accounts)} {noun}: {names}\n") else 1
+    """Exits 0 when each file is valid, else with 1 and every mistake of all of them on a line of its own on stderr."""
+    code = 0
+    for line, is_valid in _verdicts(options):
+        if not is_valid:
+            sys.stderr.write(line)
+        if not is_valid or not say(line):
+            code = 1
+    return code
 
 
 def run_schema(_options: argparse.Namespace) -> int:
     """Exits 0, or 1 when it could not be written."""
     return 0 if say(json.dumps(json_schema(), indent=2) + "\n") else 1
+
+
+def _verdicts(options: argparse.Namespace) -> Iterator[tuple[str, bool]]:
+    yield _of_config(options.config_file)
+    if options.web_config_file is not None:
+        yield _of_web(options.web_config_file)
+
+
+def _of_config(path: Path) -> tuple[str, bool]:
+    try:
+        config = load(path)
+    except ConfigError as error:
+        return f"{error}\n", False
+    names = ", ".join(account.name for account in config.accounts)
+    noun = "account" if len(config.accounts) == 1 else "accounts"
+    return f"{path}: valid, {len(config.accounts)} {noun}: {names}\n", True
+
+
+def _of_web(path: Path) -> tuple[str, bool]:
+    """Of the web configuration and the files that it names."""
+    from exporter.web.tls import TlsError, build_context  # noqa: PLC0415 - the web costs time, which most runs need not pay
+
+    try:
+        web = load_web(path)
+        if web.tls is not None:
+            build_context(web.tls)
+    except ConfigError as error:
+        return f"{error}\n", False
+    except TlsError as error:
+        return f"{path}: {error}\n", False
+    protection = f"TLS {'on' if web.tls else 'off'}, basic auth {'on' if web.users else 'off'}"
+    return f"{path}: valid, {protection}\n", True

@@ -53,7 +53,11 @@ def settle(code: int) -> int:
 
 @contextlib.contextmanager
 def leaving_on_signals() -> Iterator[None]:
-    """SIGTERM and SIGINT end the process with 0 while it still starts; the first process would never see SIGTERM."""
+    """SIGTERM and SIGINT end the process with 0 while it still starts; the first process would never see SIGTERM.
+
+    SIGHUP is held back until whoever reloads unblocks it, so that it neither ends the process nor is lost.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     before = {number: signal.signal(number, lambda *_: os._exit(0)) for number in _ENDING}
     try:
         yield

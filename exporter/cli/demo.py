@@ -55,7 +55,7 @@ async def _play(exporter_socket: socket, simulator_socket: socket) -> int:
     text = _CONFIG.format(url=simulator.urls[0], key=ACCESS_KEY, stopping=STOPPING_TASK_ID)
     house = app.build(parse(text, name="demo", directory=Path()), now=utc_now, host="demo")
     exporter = web.Server(house.web, [exporter_socket])
-    loops = {**app.polling(house), "table": show(house, _greeting(exporter.urls[0], simulator.urls[0]))}
+    loops = {**house.loops(), "table": show(house, _greeting(exporter.urls[0], simulator.urls[0]))}
     return await app.live_or_die(servers={"exporter": exporter, "simulator": simulator}, loops=loops)
 
 

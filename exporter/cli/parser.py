@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from exporter import BRANCH, REVISION, __version__
+from exporter.cli import flags
 
 DEFAULT_PORT = 10142
 SIMULATOR_PORT = 10143
@@ -56,23 +57,11 @@ def build_parser() -> Parser:
 def _add_serve(verbs: argparse._SubParsersAction[Parser]) -> None:
     verb = _verb(verbs, "serve", "poll the accounts and serve /metrics; meant when an option comes first", daemon=True)
     _add_version(verb)
-    _add_config_file(verb)
-    _add_storage_path(verb, "file that the ledger is kept in over restarts (default: in memory only)")
-    verb.add_argument(
-        "--web.listen-address",
-        dest="listen_addresses",
-        metavar="ADDRESS",
-        action="append",
-        help=f"address to listen on, :PORT for IPv4 and IPv6; repeatable (default: :{DEFAULT_PORT})",
-    )
-    verb.add_argument(
-        "--web.telemetry-path",
-        dest="telemetry_path",
-        metavar="PATH",
-        default="/metrics",
-        help="path of the metrics (default: %(default)s)",
-    )
-    _add_log_flags(verb, level="info")
+    flags.add_config_file(verb)
+    flags.add_storage_path(verb, "file that the ledger is kept in over restarts (default: in memory only)")
+    flags.add_reload_flags(verb)
+    flags.add_web_flags(verb, port=DEFAULT_PORT)
+    flags.add_log_flags(verb, level="info")
 
 
 def _add_demo(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -85,7 +74,7 @@ def _add_demo(verbs: argparse._SubParsersAction[Parser]) -> None:
             default=f"127.0.0.1:{port}",
             help=f"address of the {whose} (default: %(default)s)",
         )
-    _add_log_flags(verb, level="error")
+    flags.add_log_flags(verb, level="error")
 
 
 def _add_simulate(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -101,14 +90,14 @@ def _add_simulate(verbs: argparse._SubParsersAction[Parser]) -> None:
         "--simulator.tasks",
         dest="tasks",
         metavar="N",
-        type=_count,
+        type=flags.count,
         help="so many tasks with mixed schedules (default: a small fleet in every state)",
     )
     verb.add_argument(
         "--simulator.speed",
         dest="speed",
         metavar="FACTOR",
-        type=_factor,
+        type=flags.factor,
         default=1.0,
         help="how fast its clock goes; to an exporter, any other than 1 is clock skew (default: %(default)g)",
     )
@@ -116,7 +105,7 @@ def _add_simulate(verbs: argparse._SubParsersAction[Parser]) -> None:
         "--simulator.rate-limit",
         dest="rate_limit",
         metavar="N",
-        type=_count,
+        type=flags.count,
         help="requests a minute before it answers 429 (default: no limit)",
     )
     verb.add_argument(
@@ -139,16 +128,16 @@ def _add_simulate(verbs: argparse._SubParsersAction[Parser]) -> None:
         type=Path,
         help="key of the certificate (default: in the certificate's file)",
     )
-    _add_log_flags(verb, level="info")
+    flags.add_log_flags(verb, level="info")
 
 
 def _add_check(verbs: argparse._SubParsersAction[Parser]) -> None:
     does = "one poll, a table, an exit code for Nagios and cron"
     verb = _verb(verbs, "check", does, failed=COULD_NOT_ASK, usage_exit=COULD_NOT_ASK)
     verb.epilog = "Exits 0 all well, 1 something unknown, 2 something missed (wins over all), 3 could not ask."
-    _add_config_file(verb)
-    _add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
-    _add_log_flags(verb, level="error")
+    flags.add_config_file(verb)
+    flags.add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
+    flags.add_log_flags(verb, level="error")
 
 
 def _add_explain(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -160,10 +149,10 @@ def _add_explain(verbs: argparse._SubParsersAction[Parser]) -> None:
         metavar="[ACCOUNT/]TASK_ID",
         help="the task; with its account where several may hold it (default: none)",
     )
-    _add_config_file(verb)
-    _add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
-    _add_format(verb)
-    _add_log_flags(verb, level="error")
+    flags.add_config_file(verb)
+    flags.add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
+    flags.add_format(verb)
+    flags.add_log_flags(verb, level="error")
 
 
 def _add_lint(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -192,9 +181,9 @@ def _add_lint(verbs: argparse._SubParsersAction[Parser]) -> None:
         metavar="NAME",
         help="this account only; with --tasks, the one whose tolerances count (default: all)",
     )
-    _add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
-    _add_format(verb)
-    _add_log_flags(verb, level="error")
+    flags.add_storage_path(verb, "ledger of the daemon beside it, which is only read (default: none)")
+    flags.add_format(verb)
+    flags.add_log_flags(verb, level="error")
 
 
 def _add_healthcheck(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -203,9 +192,9 @@ def _add_healthcheck(verbs: argparse._SubParsersAction[Parser]) -> None:
         "url",
         metavar="URL",
         nargs="?",
-        default=f"http://127.0.0.1:{DEFAULT_PORT}",
-        help="address of the exporter (default: %(default)s)",
+        help=f"address of the exporter (default: http://127.0.0.1:{DEFAULT_PORT})",
     )
+    flags.add_web_config_file(verb, "that the exporter was started with, for its TLS")
 
 
 def _add_config(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -213,7 +202,9 @@ def _add_config(verbs: argparse._SubParsersAction[Parser]) -> None:
     config = verbs.add_parser("config", help=does, description=_sentence(does))
     of_config = config.add_subparsers(title="verbs", metavar="VERB", required=True)
     checks = "validate a file without touching the network; exits 0 or 1"
-    _add_config_file(_verb(of_config, "check", checks, run="exporter.cli.config:run_check"))
+    check = _verb(of_config, "check", checks, run="exporter.cli.config:run_check")
+    flags.add_config_file(check)
+    flags.add_web_config_file(check, "to validate too")
     _verb(of_config, "schema", "print the JSON Schema of the file", run="exporter.cli.config:run_schema")
 
 
@@ -232,64 +223,6 @@ def _sentence(text: str) -> str:
 
 def _add_version(parser: Parser) -> None:
     parser.add_argument("--version", action="version", version=_version(), help="print the version and exit")
-
-
-def _add_config_file(parser: Parser) -> None:
-    parser.add_argument(
-        "--config.file",
-        dest="config_file",
-        metavar="FILE",
-        type=Path,
-        default=Path("config.yaml"),
-        help="configuration file (default: %(default)s)",
-    )
-
-
-def _add_storage_path(parser: Parser, does: str) -> None:
-    parser.add_argument("--storage.path", dest="storage_path", metavar="FILE", type=Path, help=does)
-
-
-def _add_format(parser: Parser) -> None:
-    parser.add_argument(
-        "--format",
-        dest="form",
-        choices=("text", "json"),
-        default="text",
-        help="form of the answer (default: %(default)s)",
-    )
-
-
-def _add_log_flags(parser: Parser, *, level: str) -> None:
-    parser.add_argument(
-        "--log.level",
-        dest="log_level",
-        choices=("debug", "info", "warn", "error"),
-        default=level,
-        help="log this and what is more severe (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--log.format",
-        dest="log_format",
-        choices=("logfmt", "json"),
-        default="logfmt",
-        help="form of a log line (default: %(default)s)",
-    )
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 1 to 1000000")
-    return int(text)
-
-
-def _factor(text: str) -> float:
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number above 0, at most 1000000")
-    return factor
 
 
 def _version() -> str:

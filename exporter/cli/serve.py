@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter import BRANCH, REVISION, __version__, app, logs, web
-from exporter.cli.loading import leave, load_or_exit
+from exporter.cli.loading import leave
 from exporter.cli.parser import DEFAULT_PORT
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.storage import open_ledger_or_exit
+from exporter.config import ConfigError, ConfigFile
 from exporter.schedule import zones_version
 from exporter.store import LedgerError
 
@@ -23,27 +27,51 @@ def run(options: argparse.Namespace) -> int:
     """Exits 0 after a signal, 1 for a bad configuration, ledger or address, 2 for a bad path."""
     logs.configure(level=options.log_level, form=options.log_format)
     log = structlog.get_logger()
-    log.info(
-        "Starting screenshotmax_exporter",
-        version=__version__,
-        branch=BRANCH,
-        revision=REVISION,
-        zones=zones_version(),
-    )
-    config = load_or_exit(options)
-    log.info("Loaded config file", file=str(options.config_file), accounts=len(config.accounts))
-    ledger_file = open_ledger_or_exit(options, now=utc_now)
+    log.info("Starting screenshotmax_exporter", version=__version__, branch=BRANCH, revision=REVISION)
+    log.info("Build context", python=platform.python_version(), platform=sys.platform, zones=zones_version())
     try:
-        house = app.build(
-            config,
-            now=utc_now,
-            host=socket.gethostname(),
-            telemetry_path=options.telemetry_path,
-            ledger_file=ledger_file,
-        )
-        sockets = web.bind(options.listen_addresses or [f":{DEFAULT_PORT}"])
+        place = web.locate(external_url=options.external_url, route_prefix=options.route_prefix)
+        house = _build(options, place)
+        server = _listen(options, house)
     except ValueError as error:
         options.parser.error(str(error))
-    except (LedgerError, web.ListenError) as error:
+    except (ConfigError, LedgerError, web.ListenError, web.TlsError) as error:
         leave(error, options)
-    return run_to_the_end(app.serve(house, sockets))
+    return run_to_the_end(app.serve(house, server))
+
+
+def _build(options: argparse.Namespace, place: web.Place) -> app.House:
+    """Raises ConfigError, LedgerError, and ValueError for a telemetry path that is not one."""
+    file = ConfigFile(options.config_file)
+    content = file.read()
+    config = file.parse(content)
+    structlog.get_logger().info("Loaded config file", file=str(options.config_file), accounts=len(config.accounts))
+    return app.build(
+        config,
+        now=utc_now,
+        host=socket.gethostname(),
+        telemetry_path=options.telemetry_path,
+        place=place,
+        ledger_file=open_ledger_or_exit(options, now=utc_now),
+        reloading=app.Reloading(
+            file=file,
+            content=content,
+            watch_every=options.auto_reload_interval if options.auto_reload else None,
+            by_request=options.enable_lifecycle,
+        ),
+    )
+
+
+def _listen(options: argparse.Namespace, house: app.House) -> web.Server:
+    """Raises ListenError, and ConfigError or TlsError for a web config file that cannot be used."""
+    web_file = web.WebFile(options.web_config_file) if options.web_config_file else None
+    if options.systemd_socket:
+        sockets = web.from_systemd(os.environ, pid=os.getpid())
+    else:
+        sockets = web.bind(options.listen_addresses or [f":{DEFAULT_PORT}"])
+    server = web.Server(house.web, sockets, web_file=web_file)
+    log = structlog.get_logger()
+    for address in server.addresses:
+        log.info("Listening on", address=address)
+        log.info(f"TLS is {'enabled' if server.tls else 'disabled'}.", http2=False, address=address)
+    return server

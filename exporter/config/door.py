@@ -57,9 +57,9 @@ class Document:
     whole: bool = True  # False: reading stopped at the last mistake
 
 
-def read(content: bytes | str) -> Document:
-    """Never raises: what cannot be read is a Document with mistakes."""
-    reader = _Reader()
+def read(content: bytes | str, *, number_keys: bool = False) -> Document:
+    """Never raises: what cannot be read is a Document with mistakes. With `number_keys` a number is a key, as text."""
+    reader = _Reader(number_keys=number_keys)
     try:
         data = reader.document(_text(content))
     except _StopError as stop:
@@ -115,7 +115,8 @@ def _mark(mark: Any) -> Mark:
 class _Reader:
     """One pass over the parser's events; collects marks and mistakes as it goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, number_keys: bool) -> None:
+        self._number_keys = number_keys
         self.marks: dict[KeyPath, Mark] = {}
         self.mistakes: list[Mistake] = []
         self.refused: set[KeyPath] = set()
@@ -195,6 +196,8 @@ class _Reader:
         found = "a key that is no text"
         if isinstance(event, yaml.ScalarEvent) and event.anchor is None and event.tag is None:
             key = event.value if event.style else resolve(event.value)
+            if self._number_keys and type(key) is int:
+                return str(event.value)
             if isinstance(key, str) and (event.style or key != "<<"):
                 return str(key)
             found = "a merge key" if key == "<<" else found

@@ -22,7 +22,27 @@ if TYPE_CHECKING:
 
 def load(path: Path) -> Config:
     """The configuration in a file. Raises ConfigError, also for a file that cannot be read."""
-    return parse(_content(path), name=str(path), directory=path.absolute().parent)
+    file = ConfigFile(path)
+    return file.parse(file.read())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A configuration file, read and parsed apart, so that one can tell whether it has changed."""
+
+    path: Path
+
+    def read(self) -> bytes:
+        """Its content, or of a file that is too large the beginning. Raises ConfigError."""
+        try:
+            return read_file(self.path, most=door.LARGEST_FILE)
+        except UnreadableError as error:
+            found = f"{escaped(str(self.path))}: found {error}, expected a configuration file"
+            raise ConfigError((found,)) from None
+
+    def parse(self, content: bytes) -> Config:
+        """The configuration in what was read. Raises ConfigError."""
+        return parse(content, name=str(self.path), directory=self.path.absolute().parent)
 
 
 def parse(content: bytes | str, *, name: str, directory: Path) -> Config:
@@ -32,13 +52,6 @@ def parse(content: bytes | str, *, name: str, directory: Path) -> Config:
     if root is None or wrong:
         raise ConfigError(problems(wrong, name=name, marks=document.marks))
     return _built(root, name=name, directory=directory.absolute())
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return read_file(path, most=door.LARGEST_FILE)
-    except UnreadableError as error:
-        raise ConfigError((f"{escaped(str(path))}: found {error}, expected a configuration file",)) from None
 
 
 def _checked(document: Document) -> tuple[RootSection | None, list[Mistake]]:

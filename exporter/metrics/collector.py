@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from exporter.model import Report
+    from exporter.model import LastReload, Report
 
 _WHERE_ERRORS_ARE_CAUGHT = ("poll", "report", "scrape", "page", "ledger", "reload")
 _DURATION = (
@@ -32,36 +32,39 @@ class ReportCollector(Collector):
         self,
         report: Callable[[], Report],
         *,
-        polled: str,
+        polled: Callable[[], str],
         version: str,
         revision: str,
         on_error: Callable[[str], None],
     ) -> None:
         self._report = report
-        self._polled = f" Polled {polled}."
+        self._polled = polled
         self._build = (version, revision, platform.python_version())
         self._on_error = on_error
 
     def describe(self) -> Iterable[Metric]:
+        polled = f" Polled {self._polled()}."
         for row in TASK_ROWS:
-            yield row.family(TASK_LABELS, self._polled)
+            yield row.family(TASK_LABELS, polled)
         for account_row in ACCOUNT_ROWS:
             yield account_row.family(ACCOUNT_LABELS, "")
         yield HistogramMetricFamily(*_DURATION, labels=ACCOUNT_LABELS)
         yield _build_info(self._build)
+        yield from _last_reload(None)
         yield _ledger_recoveries(0)
         yield _internal_errors({})
 
     def collect(self) -> Iterator[Metric]:
-        report = self._report()
+        report, polled = self._report(), f" Polled {self._polled()}."
         subjects = [((task.account, task.task_id, task.task.name if task.task else ""), task) for task in report.tasks]
         for row in TASK_ROWS:
-            yield from self._filled(row, row.family(TASK_LABELS, self._polled), subjects)
+            yield from self._filled(row, row.family(TASK_LABELS, polled), subjects)
         accounts = [((account.name,), account) for account in report.accounts]
         for account_row in ACCOUNT_ROWS:
             yield from self._filled(account_row, account_row.family(ACCOUNT_LABELS, ""), accounts)
         yield _durations(report)
         yield _build_info(self._build)
+        yield from _last_reload(report.last_reload)
         yield _ledger_recoveries(report.ledger_recoveries)
         yield _internal_errors(report.internal_errors)
 
@@ -103,6 +106,23 @@ def _build_info(values: tuple[str, str, str]) -> Metric:
     )
     family.add_metric(values, 1.0)
     return family
+
+
+def _last_reload(last: LastReload | None) -> Iterator[Metric]:
+    """Named as blackbox_exporter names them."""
+    successful = GaugeMetricFamily(
+        "screenshotmax_exporter_config_last_reload_successful",
+        "Whether the newest attempt to load the configuration succeeded; if not, the one before is in force.",
+    )
+    success_at = GaugeMetricFamily(
+        "screenshotmax_exporter_config_last_reload_success_timestamp_seconds",
+        "When the configuration was last loaded.",
+    )
+    if last is not None:
+        successful.add_metric((), float(last.successful))
+        success_at.add_metric((), last.success_at.timestamp())
+    yield successful
+    yield success_at
 
 
 def _ledger_recoveries(count: int) -> Metric:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from exporter.poller.crew import Crew
 from exporter.poller.loop import Poller, Upstream
+from exporter.poller.pace import Limiter
 
-__all__ = ["Poller", "Upstream"]
+__all__ = ["Crew", "Limiter", "Poller", "Upstream"]

@@ -53,7 +53,14 @@ class Poller:
     """
 
     def __init__(
-        self, account: Account, upstream: Upstream, store: Store, *, now: Callable[[], datetime], host: str
+        self,
+        account: Account,
+        upstream: Upstream,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        host: str,
+        limiter: Limiter | None = None,
     ) -> None:
         self._account = account
         self._upstream = upstream
@@ -61,7 +68,7 @@ class Poller:
         self._now = now
         self._offset = stable_offset(account.name, host) if account.fetch == "list" else None
         self._listed = None if account.tasks == "all" else frozenset(account.tasks)
-        self._limiter = Limiter(account.api.requests_per_minute)
+        self._limiter = limiter or Limiter(account.api.requests_per_minute)
         self._blocked_until_seconds = 0.0
         self._refusals = 0  # 429s in a row
         self._refused_seconds = 0.0  # when the newest of them came
@@ -79,8 +86,18 @@ class Poller:
             except Exception as error:  # noqa: BLE001 - a bug in a round must not end the polling
                 self._bug(error)
             wait = wait_between_rounds(began_at, self._account.poll.interval, offset=self._offset)
-            await self._until(max(began_seconds + wait.total_seconds(), self._blocked_until_seconds))
+            await self._until(began_seconds + wait.total_seconds())
+            await self._until_unblocked()
             spread_seconds = self._account.poll.interval.total_seconds()
+
+    def unblock(self) -> None:
+        """Forget that upstream wanted to be left alone, as its operator has come to mend things."""
+        if self._blocked_until_seconds:
+            self._blocked_until_seconds, self._refusals = 0.0, 0
+            self._store.record_block(self._account.name, None)
+
+    async def aclose(self) -> None:
+        await self._upstream.aclose()
 
     async def round(self, *, spread_seconds: float = 0.0) -> None:
         """One pass over the account; Get Task polls are spread evenly over `spread_seconds`."""
@@ -146,7 +163,7 @@ class Poller:
         self, fetch: Callable[[], Awaitable[Fetched[Value]]], told: _Round, *, task_id: str | None = None
     ) -> Fetched[Value] | None:
         """The answer, or None when there is none: then the failure is recorded. Nothing is asked while blocked."""
-        await self._until(self._limiter.take(asyncio.get_running_loop().time()))
+        await self._until_allowed()
         began_seconds = asyncio.get_running_loop().time()
         if began_seconds < self._blocked_until_seconds:
             return None
@@ -199,6 +216,19 @@ class Poller:
             task_id=told.failed_id,
             seconds=round(seconds, 3),
         )
+
+    async def _until_allowed(self) -> None:
+        at_seconds = self._limiter.take(asyncio.get_running_loop().time())
+        try:
+            await self._until(at_seconds)
+        except asyncio.CancelledError:
+            self._limiter.give_back(at_seconds)
+            raise
+
+    async def _until_unblocked(self) -> None:
+        """In short sleeps, as the block may be lifted meanwhile."""
+        while (now_seconds := asyncio.get_running_loop().time()) < self._blocked_until_seconds:
+            await self._until(min(self._blocked_until_seconds, now_seconds + _BEAT_SECONDS))
 
     async def _until(self, at_seconds: float) -> None:
         """Sleep until then on the loop's clock, showing life meanwhile."""

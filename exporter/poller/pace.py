@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -50,15 +51,26 @@ def pause_after(reason: Reason, *, asked: timedelta | None, refusals: int) -> ti
 
 
 class Limiter:
-    """At most `per_minute` requests in any 60 s. Seconds are the event loop's."""
+    """At most `per_minute` requests in any 60 s. Seconds are the event loop's.
+
+    It outlives the poller that asks it: a reload must not grant a second budget for the same minute.
+    """
 
     def __init__(self, per_minute: int) -> None:
-        self._sent = deque[float](maxlen=per_minute)
+        self.per_minute = per_minute
+        self._reserved = deque[float]()  # in order
 
     def take(self, now_seconds: float) -> float:
         """Reserve one request: when it may be sent, at once or later."""
+        while self._reserved and self._reserved[0] <= now_seconds - _WINDOW_SECONDS:
+            self._reserved.popleft()
         at_seconds = now_seconds
-        if len(self._sent) == self._sent.maxlen:
-            at_seconds = max(now_seconds, self._sent[0] + _WINDOW_SECONDS)
-        self._sent.append(at_seconds)
+        if len(self._reserved) >= self.per_minute:
+            at_seconds = max(now_seconds, self._reserved[-self.per_minute] + _WINDOW_SECONDS)
+        self._reserved.append(at_seconds)
         return at_seconds
+
+    def give_back(self, at_seconds: float) -> None:
+        """A reserved request that will not be sent."""
+        with contextlib.suppress(ValueError):
+            self._reserved.remove(at_seconds)

@@ -60,6 +60,10 @@ class Book:
         self._unsaved.add(key)
         return entry
 
+    def forget_plans(self) -> None:
+        """Another tolerance may be in force: the next poll of each task is looked at anew. No count is lost."""
+        self._quiet.clear()
+
     def _is_quiet(self, key: Key, task: Task, fetched_at: datetime, before: Entry) -> bool:
         known, until_at = self._quiet.get(key, (None, None))
         if known != task or (until_at is not None and fetched_at >= until_at):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.model import AccountReport, Histogram, Reason
+from exporter.model import AccountReport, Histogram, LastReload, Reason
 from exporter.store.book import Book
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from exporter.ledger import Entry
@@ -46,9 +46,9 @@ class TaskFacts:
 @dataclass(slots=True)
 class _Account:
     name: str
-    interval: timedelta
-    listed: tuple[str, ...] | None  # the configured ids; None: all that upstream has
-    facts: dict[str, TaskFacts]
+    interval: timedelta = timedelta()
+    listed: tuple[str, ...] | None = None  # the configured ids; None: all that upstream has
+    facts: dict[str, TaskFacts] = field(default_factory=dict)
     up: bool = False
     polled: bool = False
     good_in_round: bool = False
@@ -74,14 +74,37 @@ class Store:
         self._accounts: dict[str, _Account] = {}
         self._internal_errors: Counter[str] = Counter()
         self.ledger_recoveries = 0
+        self.last_reload: LastReload | None = None
         self.round_recorded = asyncio.Event()  # for whoever saves the ledger, who clears it
         self.version = 0  # rises with every write, so that a reader knows when its answer has aged
 
-    def add_account(self, name: str, *, interval: timedelta, listed: Sequence[str] | None) -> None:
-        """Begin with an account of which nothing is known yet but the ids that were configured, if any."""
+    def add_account(
+        self,
+        name: str,
+        *,
+        interval: timedelta,
+        listed: Sequence[str] | None,
+        excluded: Container[str] = (),
+    ) -> None:
+        """Watch an account. Of one that is watched already, all is kept but the tasks that are no longer asked for."""
         ids = None if listed is None else tuple(listed)
-        facts = {task_id: TaskFacts(task_id) for task_id in ids or ()}
-        self._accounts[name] = _Account(name, interval, ids, facts)
+        account = self._accounts.get(name) or _Account(name)
+        known = {
+            key: facts for key, facts in account.facts.items() if (ids is None or key in ids) and key not in excluded
+        }
+        account.interval, account.listed = interval, ids
+        account.facts = {task_id: TaskFacts(task_id) for task_id in ids or ()} | known
+        self._accounts[name] = account
+        self._count_tasks(account)
+
+    def remove_account(self, name: str) -> None:
+        """Forget all that was polled of an account. Its tasks' entries of the ledger stay, should it come back."""
+        del self._accounts[name]
+        self.version += 1
+
+    def arrange(self, names: Sequence[str]) -> None:
+        """Show the accounts in this order."""
+        self._accounts = {name: self._accounts[name] for name in names}
         self.version += 1
 
     def record_request(self, name: str, *, code: str, seconds: float, skew: timedelta | None) -> None:
@@ -164,6 +187,12 @@ class Store:
     def record_ledger_recoveries(self, total: int) -> None:
         """So many damaged ledger files have been set aside since the start."""
         self.ledger_recoveries = total
+        self.version += 1
+
+    def record_reload(self, *, successful: bool, at: datetime) -> None:
+        """The configuration was loaded at `at`, or could not be, in which case the old one is in force."""
+        success_at = at if successful or self.last_reload is None else self.last_reload.success_at
+        self.last_reload = LastReload(successful, success_at)
         self.version += 1
 
     def read(self) -> Iterator[tuple[AccountReport, Mapping[str, TaskFacts]]]:

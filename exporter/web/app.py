@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -11,36 +10,36 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Match, Route
 
 from exporter.web import exposition, listing, pages, task_page
+from exporter.web.places import is_plain
+from exporter.web.routing import HEADERS, ExactRoute, guarded, refuse, ways_home
 from exporter.web.shared import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from prometheus_client import CollectorRegistry, Metric
     from starlette.requests import Request
-    from starlette.types import Scope
 
     from exporter.explain import Explanation
     from exporter.model import Report, TaskReport
+    from exporter.web.routing import Endpoint
 
-    Endpoint = Callable[[Request], Awaitable[Response]]
-
-FIXED_PATHS = ("/-/healthy", "/-/ready", "/api/v1/tasks")
+FIXED_PATHS = ("/-/healthy", "/-/ready", "/-/reload", "/api/v1/tasks", "/config")
 _OF_TASKS = ("/tasks/", "/api/v1/tasks/")
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_TELEMETRY_PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+", re.ASCII)
+_NEEDS_POST = "This endpoint requires a POST request."  # blackbox_exporter's words, as are those of a failed reload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What the web shows and asks. Each is called in the event loop, and must not wait.
 
-    `on_error` is told "scrape" or "page" while the exception that was caught is being handled.
-    `ready` gives the answer and, when it is no, what is awaited. Raises ValueError for a telemetry path
-    that is not plain, or is another route's.
+    `on_error` is told "scrape", "page" or "reload" while the exception that was caught is being handled.
+    `ready` gives the answer and, when it is no, what is awaited. `config_text` is the configuration in effect, as
+    YAML without its secrets. `reload` waits for its reload and gives the reason why it failed, empty when it did not;
+    None where reloading over HTTP is not allowed. `route_prefix` and `external_url` are those of a `Place`.
+    Raises ValueError for a telemetry path that is not plain, or is another route's.
     """
 
     report: Callable[[], Report]
@@ -51,60 +50,44 @@ class Sources:
     version: str
     on_error: Callable[[str], None]
     telemetry_path: str = "/metrics"
+    config_text: Callable[[], str] = str
+    reload: Callable[[], Awaitable[str]] | None = None
+    route_prefix: str = ""
+    external_url: str = ""
 
     def __post_init__(self) -> None:
         path = self.telemetry_path
-        if not _TELEMETRY_PATH.fullmatch(path) or path in FIXED_PATHS or path.startswith(_OF_TASKS):
+        if (path != "/" and not is_plain(path)) or path in FIXED_PATHS or path.startswith(_OF_TASKS):
             raise ValueError(f"telemetry path {path!r}: expected a plain path of its own, such as /metrics")
-
-
-class ExactRoute(Route):
-    """A route that matches its path and nothing else; Starlette's pattern lets a newline follow."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if str(scope.get("path", "")).endswith("\n"):
-            return Match.NONE, {}
-        return super().matches(scope)
 
 
 def build_web(sources: Sources) -> Starlette:
     """The whole web of the exporter as one ASGI application."""
-    web = _Web(sources)
-    endpoints: dict[str, Endpoint] = {
-        sources.telemetry_path: web.metrics,
-        "/-/healthy": _guarded(web.healthy, sources.on_error),
-        "/-/ready": _guarded(web.ready, sources.on_error),
-        "/api/v1/tasks": _guarded(web.tasks, sources.on_error),
-        "/api/v1/tasks/{account}/{task_id}": _guarded(web.task_json, sources.on_error),
-        "/tasks/{account}/{task_id}": _guarded(web.task_page, sources.on_error),
-    }
-    endpoints.setdefault("/", _guarded(web.status, sources.on_error))
     app = Starlette(
-        routes=[ExactRoute(path, endpoint) for path, endpoint in endpoints.items()],
-        exception_handlers={HTTPException: _refuse},
+        routes=[*_routes(sources), *ways_home(sources.route_prefix, sources.external_url)],
+        exception_handlers={HTTPException: refuse},
     )
     app.router.redirect_slashes = False
     return app
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
-    """404 and 405 in fixed words: nothing of the request comes back."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    headers = dict(HEADERS)
-    for allowed in (error.headers or {}).values():
-        headers["Allow"] = ", ".join(sorted(allowed.split(", ")))
-    return PlainTextResponse(error.detail, error.status_code, headers)
-
-
-def _guarded(endpoint: Endpoint, on_error: Callable[[str], None]) -> Endpoint:
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Exception:  # noqa: BLE001 - the top of a request: a bug is counted, told, and ends here
-            on_error("page")
-            return PlainTextResponse("Internal error; the exporter's log says more.", 500, HEADERS)
-
-    return answer
+def _routes(sources: Sources) -> Iterator[ExactRoute]:
+    web, prefix = _Web(sources), sources.route_prefix
+    yield ExactRoute(prefix + sources.telemetry_path, web.metrics)
+    endpoints: dict[str, Endpoint] = {
+        "/": web.status,
+        "/-/healthy": web.healthy,
+        "/-/ready": web.ready,
+        "/config": web.config,
+        "/api/v1/tasks": web.tasks,
+        "/api/v1/tasks/{account}/{task_id}": web.task_json,
+        "/tasks/{account}/{task_id}": web.task_page,
+    }
+    for path, endpoint in endpoints.items():
+        if path != sources.telemetry_path:
+            yield ExactRoute(prefix + path, guarded(endpoint, sources.on_error))
+    reload = guarded(web.reload, sources.on_error, "reload")
+    yield ExactRoute(f"{prefix}/-/reload", reload, methods=("POST", "PUT"), refusal=_NEEDS_POST)
 
 
 class _Web:
@@ -113,8 +96,13 @@ class _Web:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._shared = Shared(self._moment)
-        self._page = pages.StatusPage(version=sources.version, telemetry_path=sources.telemetry_path)
-        self._task_page = task_page.TaskPage(version=sources.version, telemetry_path=sources.telemetry_path)
+        shown = {
+            "version": sources.version,
+            "telemetry_path": sources.telemetry_path,
+            "external_url": sources.external_url,
+        }
+        self._page = pages.StatusPage(**shown)
+        self._task_page = task_page.TaskPage(**shown)
 
     async def metrics(self, request: Request) -> Response:
         """The exposition; never an error, whatever is asked."""
@@ -169,6 +157,20 @@ class _Web:
     async def ready(self, _request: Request) -> Response:
         ready, awaited = self._sources.ready()
         return PlainTextResponse("Ready" if ready else awaited, 200 if ready else 503, HEADERS)
+
+    async def config(self, _request: Request) -> Response:
+        """The configuration in effect."""
+        text = self._sources.config_text().encode("utf-8", "replace")
+        return Response(text, headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8"})
+
+    async def reload(self, _request: Request) -> Response:
+        """Answers when the configuration has been reloaded, or could not be."""
+        if self._sources.reload is None:
+            return PlainTextResponse("Lifecycle API is not enabled.", 403, HEADERS)
+        reason = await self._sources.reload()
+        return PlainTextResponse(
+            f"failed to reload config: {reason}" if reason else "", 500 if reason else 200, HEADERS
+        )
 
     def _moment(self) -> Report | None:
         """An equal report means the same second and no news: one rendering serves."""

@@ -84,8 +84,9 @@ class Row:
 class StatusPage(Page):
     """Renders the report as HTML."""
 
-    def __init__(self, *, version: str, telemetry_path: str) -> None:
-        super().__init__("status.html", version=version, metrics_link=telemetry_path.lstrip("/"))
+    def __init__(self, *, version: str, telemetry_path: str, external_url: str = "") -> None:
+        canonical = f"{external_url}/" if external_url else None
+        super().__init__("status.html", version=version, metrics_link=telemetry_path.lstrip("/"), canonical=canonical)
 
     def render(self, report: Report, *, refreshes: bool = True) -> bytes:
         return self.fill(**view(report), refreshes=refreshes)

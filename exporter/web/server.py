@@ -7,8 +7,12 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from exporter.web import tls
+from exporter.web.guard import Guard
 from exporter.web.sockets import BACKLOG
 
 if TYPE_CHECKING:
@@ -18,12 +22,28 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from exporter.web.web_file import WebFile
+
+_log = structlog.get_logger()
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, but a client whose certificate has none of the allowed names is dropped before it is read."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        session = transport.get_extra_info("ssl_object")
+        if session is not None and not tls.permits(session):
+            _log.warning("Refused a client certificate without any of the allowed names")
+            transport.abort()
+
 
 class _Guest(uvicorn.Server):
     """uvicorn without its signal handlers, and with an end that comes when asked and leaves nothing open."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, handshake_seconds: float) -> None:
         super().__init__(config)
+        self._handshake_seconds = None if config.ssl_context_factory is None else handshake_seconds
         self.asked_to_stop = asyncio.Event()
 
     @contextlib.contextmanager
@@ -31,8 +51,24 @@ class _Guest(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """What uvicorn's own does for sockets that are there, with a deadline for the handshake."""
         await self.on_tick(0)  # sets the Date header, before the first answer can need it
-        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        self.servers = []
+        for listener in sockets or ():
+            self.servers.append(
+                await loop.create_server(
+                    self._protocol,
+                    sock=listener,
+                    backlog=self.config.backlog,
+                    ssl=self.config.ssl,
+                    ssl_handshake_timeout=self._handshake_seconds,
+                )
+            )
+        self.started = True
+
+    def _protocol(self) -> _Protocol:
+        return _Protocol(self.config, self.server_state, app_state={})
 
     async def main_loop(self) -> None:
         """Once a second, for the Date header, and at once when asked to stop."""
@@ -50,31 +86,49 @@ class _Guest(uvicorn.Server):
 
 
 class Server:
-    """An ASGI application served on sockets that `bind` made, inside the running event loop."""
+    """An ASGI application served on sockets that `bind` made, inside the running event loop.
+
+    With a `web_file` its TLS, users, headers and rate limit stand before the application; without one `ssl_context`
+    may make it HTTPS. A client that does not finish its TLS handshake is dropped after `handshake_seconds`; the
+    library's own minute invites idlers. Raises ConfigError and TlsError for a web file that cannot be used.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         sockets: Sequence[socket.socket],
         *,
+        web_file: WebFile | None = None,
         ssl_context: ssl.SSLContext | None = None,
         stop_seconds: int = 3,
+        handshake_seconds: float = 5.0,
         date_header: bool = True,
     ) -> None:
+        if web_file is not None:
+            app = Guard(app, web_file)
+            ssl_context = None if web_file.current().tls is None else tls.LiveContext(web_file)
+        self.tls = ssl_context is not None
         self._sockets = list(sockets)
         self._names = [listener.getsockname() for listener in sockets]
-        self._scheme = "http" if ssl_context is None else "https"
-        self._guest = _Guest(_configure(app, ssl_context, stop_seconds, date_header=date_header))
+        self._hosts = [name[:2] for name in self._names if isinstance(name, tuple)]  # not those of the file system
+        config = _configure(app, ssl_context, stop_seconds, date_header=date_header)
+        self._guest = _Guest(config, handshake_seconds=handshake_seconds)
 
     @property
     def port(self) -> int:
-        """The port of the first socket."""
-        return int(self._names[0][1])
+        """The port of the first socket that has one; 0 where none has."""
+        return int(self._hosts[0][1]) if self._hosts else 0
+
+    @property
+    def addresses(self) -> list[str]:
+        """One `host:port` per socket, as Prometheus's programs log it: `[::]:10142`; a path for a Unix socket."""
+        return [_address(name) for name in self._names]
 
     @property
     def urls(self) -> list[str]:
-        """One address per socket that works on this machine; a wildcard is shown as localhost."""
-        return [f"{self._scheme}://{_host(str(name[0]))}:{name[1]}" for name in self._names]
+        """One address per socket with a port that works on this machine; a wildcard is shown as localhost."""
+        scheme = "https" if self.tls else "http"
+        return [f"{scheme}://{_host(str(host))}:{port}" for host, port in self._hosts]
 
     async def serve(self) -> None:
         """Serves until `stop`; answers begun by then are finished, within `stop_seconds`."""
@@ -92,7 +146,18 @@ class Server:
 def _host(address: str) -> str:
     if address in {"::", "0.0.0.0"}:  # noqa: S104 - recognised, not bound
         return "localhost"
-    return f"[{address}]" if ":" in address else address
+    return _bracketed(address)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _address(name: tuple[object, ...] | str | bytes) -> str:
+    """Of a socket's name, which for a Unix socket is its path, and bytes where that is an abstract one."""
+    if isinstance(name, tuple):
+        return f"{_bracketed(str(name[0]))}:{name[1]}"
+    return "@" + name[1:].decode(errors="replace") if isinstance(name, bytes) else name
 
 
 def _configure(
@@ -101,7 +166,7 @@ def _configure(
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http="h11",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -10,10 +10,12 @@ import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
 BACKLOG = 1024
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})", re.ASCII)
+_FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+_WANTED = "expected a listening stream socket, TCP or UNIX"
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
@@ -30,6 +32,41 @@ def bind(addresses: Sequence[str]) -> list[socket.socket]:
         sockets = [opened.enter_context(_listen(address)) for address in addresses]
         opened.pop_all()
     return sockets
+
+
+def from_systemd(environ: MutableMapping[str, str], *, pid: int) -> list[socket.socket]:
+    """The sockets that systemd listens on for the process `pid`: TCP or UNIX, in the order of its socket units.
+
+    As sd_listen_fds(3) does it: they are not handed on to children, and the environment is rid of their variables.
+    All or none: raises ListenError, with no socket left open.
+    """
+    ours, number, _ = (environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
+    count = int(number) if ours == str(pid) and re.fullmatch(r"[0-9]{1,4}", number, re.ASCII) else 0
+    if not count:
+        raise ListenError("systemd has passed no socket, expected at least one by a .socket unit")
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(_take_over(descriptor)) for descriptor in range(3, 3 + count)]
+        opened.pop_all()
+    return sockets
+
+
+def _take_over(descriptor: int) -> socket.socket:
+    try:
+        os.set_inheritable(descriptor, False)
+        taken = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise ListenError(
+            f"descriptor {descriptor} from systemd: found {os.strerror(error.errno or 0)}, {_WANTED}"
+        ) from error
+    if not _is_wanted(taken):
+        taken.close()
+        raise ListenError(f"descriptor {descriptor} from systemd: found a socket of another kind, {_WANTED}")
+    return taken
+
+
+def _is_wanted(taken: socket.socket) -> bool:
+    kind = taken.family in _FAMILIES and taken.type == socket.SOCK_STREAM
+    return kind and taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
 
 
 def _listen(address: str) -> socket.socket:

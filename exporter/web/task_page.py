@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 class TaskPage(Page):
     """Renders an explanation as HTML. It never loads again by itself: somebody reads and copies."""
 
-    def __init__(self, *, version: str, telemetry_path: str) -> None:
+    def __init__(self, *, version: str, telemetry_path: str, external_url: str = "") -> None:
         super().__init__("task.html", version=version, metrics_link=f"../..{telemetry_path}")
+        self._external_url = external_url
 
     def render(self, known: Explanation) -> bytes:
-        story = tell(known)
-        api = f"../../api/v1/{task_path(known.task)}"
-        return self.fill(story=story, text=render_text(story), json_link=api, missed=known.task.verdict.missed)
+        story, path = tell(known), task_path(known.task)
+        return self.fill(
+            story=story,
+            text=render_text(story),
+            json_link=f"../../api/v1/{path}",
+            missed=known.task.verdict.missed,
+            canonical=f"{self._external_url}/{path}" if self._external_url else None,
+        )
 
 
 def task_path(known: TaskReport) -> str:

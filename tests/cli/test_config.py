@@ -7,12 +7,16 @@ import re
 import socket
 from typing import TYPE_CHECKING, Never
 
+import pytest
+import trustme
+
 from cli.runs import GOOD, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+HASH = "$2y$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
 
 BAD = """\
 api: {timeout: soon}
@@ -47,20 +51,93 @@ def test_every_mistake_is_a_line(
     assert "of the tests" not in err
 
 
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, authority: trustme.CA) -> Path:
+    """A directory with a configuration, and a certificate with its key."""
+    certificate = authority.issue_cert("localhost")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "server.crt")
+    certificate.private_key_pem.write_to_path(tmp_path / "server.key")
+    (tmp_path / "config.yaml").write_text(GOOD)
+    return tmp_path
+
+
+def check_both(directory: Path, web: str) -> int:
+    (directory / "web.yaml").write_text(web)
+    return run(
+        "config", "check", "--config.file", directory / "config.yaml", "--web.config.file", directory / "web.yaml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("web", "protection"),
+    [
+        ("", "TLS off, basic auth off"),
+        (f"{TLS}basic_auth_users: {{anna: {HASH}}}", "TLS on, basic auth on"),
+    ],
+)
+def test_a_valid_web_file(web: str, protection: str, pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A web file is told beside the configuration, with what it switches on."""
+    assert 0 == check_both(pair, web)
+    expected = f"{pair}/config.yaml: valid, 1 account: main\n{pair}/web.yaml: valid, {protection}\n"
+    assert (expected, "") == capsys.readouterr()
+
+
+def test_the_mistakes_of_both_files_are_told_at_once(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bad configuration does not hide what is wrong with the web file."""
+    (pair / "config.yaml").write_text("accounts: []\n")
+    assert 1 == check_both(pair, "rate_limit: {interval: soon}\n")
+    out, err = capsys.readouterr()
+    assert "" == out
+    assert [f"{pair}/config.yaml:1: accounts:", f"{pair}/web.yaml:1: rate_limit.interval:"] == re.findall(
+        r"^(.+:) found .+, expected .+$", err, re.MULTILINE
+    )
+
+
+def test_one_good_file_is_not_enough(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The good file is told on stdout, the other on stderr, and the code is 1."""
+    assert 1 == check_both(pair, "tls_config: {}")
+    out, err = capsys.readouterr()
+    assert f"{pair}/config.yaml: valid, 1 account: main\n" == out
+    assert err.startswith(f"{pair}/web.yaml:1: tls_config: found an unknown key")
+
+
+@pytest.mark.parametrize("broken", ["no file", "no PEM", "another's key"])
+def test_the_files_of_the_web_file_are_read(
+    broken: str, pair: Path, authority: trustme.CA, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that is missing, is none or belongs to another certificate is one sentence that names it."""
+    key = pair / "server.key"
+    if broken == "no file":
+        key.unlink()
+    elif broken == "no PEM":
+        key.write_text("marked")
+    else:
+        authority.issue_cert("other").private_key_pem.write_to_path(key)
+    assert 1 == check_both(pair, TLS)
+    err = capsys.readouterr().err
+    assert re.fullmatch(rf"{pair}/web\.yaml: .*server\.key.*: found .+, expected .+\n", err)
+    assert "marked" not in err
+
+
 def test_the_network_is_not_touched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pair: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Validating opens no socket and looks no name up."""
 
     def refuse(*_: object, **__: object) -> Never:
         raise AssertionError("the network was touched")
 
-    file = tmp_path / "config.yaml"
+    file = pair / "config.yaml"
     file.write_text(f"api: {{base_url: https://api.example}}\n{GOOD}")
     for name in ("socket", "create_connection", "getaddrinfo"):
         monkeypatch.setattr(socket, name, refuse)
-    assert 0 == run("config", "check", f"--config.file={file}")
-    assert "valid" in capsys.readouterr().out
+    assert 0 == check_both(pair, TLS)
+    assert 2 == capsys.readouterr().out.count("valid")
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,10 +28,11 @@ def test_the_lines_before_it_listens(good: Path, capsys: pytest.CaptureFixture[s
     assert 1 == run("--config.file", good, "--web.listen-address=nowhere")
     out, err = capsys.readouterr()
     assert "" == out
-    starting, loaded, sentence = err.splitlines()
-    build = f"version={__version__} branch=unknown revision=unknown zones={zones_version()}"
-    assert starting.endswith(f'level=info msg="Starting screenshotmax_exporter" {build}')
-    assert loaded.endswith(f'level=info msg="Loaded config file" file={good} accounts=1')
+    starting, build, loaded, sentence = err.splitlines()
+    build_of_ours = f"version={__version__} branch=unknown revision=unknown"
+    assert build.endswith(f"platform={sys.platform} zones={zones_version()}")
+    assert starting.endswith(f'msg="Starting screenshotmax_exporter" {build_of_ours}')
+    assert loaded.endswith(f'msg="Loaded config file" file={good} accounts=1')
     assert "listen address 'nowhere': expected host:port, such as :10142, 127.0.0.1:10142 or [::1]:10142" == sentence
 
 

@@ -182,3 +182,12 @@ def test_the_effective_configuration_is_a_configuration() -> None:
     again = parse(written, name="config.yaml", directory=Path("/elsewhere"))
     assert config.effective() == again.effective()
     assert "marked" not in written
+
+
+def test_numbers_as_keys() -> None:
+    """Where a reader asks for it a number is a key as it stands in the file, once; other values still are none."""
+    document = read("{1: a, '1': b, true: c, ~: d}", number_keys=True)
+    assert {"1": "a"} == document.data
+    assert ["this key again, after line 1", "a key that is no text", "a key that is no text"] == [
+        mistake.found for mistake in document.mistakes
+    ]

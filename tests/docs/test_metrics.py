@@ -20,7 +20,7 @@ def families() -> list[Metric]:
     def no_report() -> Any:
         raise AssertionError("describing needs no report")
 
-    collector = ReportCollector(no_report, polled="every 1m", version="1", revision="r", on_error=str)
+    collector = ReportCollector(no_report, polled=lambda: "every 1m", version="1", revision="r", on_error=str)
     return list(collector.describe())
 
 
@@ -41,12 +41,13 @@ def test_metrics_are_documented_with_type_and_labels() -> None:
 
 
 def test_no_document_names_a_series_that_is_not_there() -> None:
-    """All families are in docs/metrics.md and in the changelog, and no document but the latter names another."""
+    """All families are in docs/metrics.md and in the changelog; no document but the latter names another, or a rule's."""
     names = {exposed_name(each) for each in families()}
     suffixed = {
         f"{each.name}{end}" for each in families() if each.type == "histogram" for end in ("_bucket", "_sum", "_count")
     }
-    named = {name: set(re.findall(r"\bscreenshotmax_[a-z_]*[a-z]\b", read(name))) for name in DOCUMENTS}
+    # What stands within colons is a recording rule's name, which a test of the rules holds to them.
+    named = {name: set(re.findall(r"(?<![:\w])screenshotmax_\w*[a-z]\b(?!:)", read(name))) for name in DOCUMENTS}
 
     assert names == named["docs/metrics.md"] - suffixed
     assert set() == names - named.pop("CHANGELOG.md")

@@ -82,13 +82,19 @@ def test_verbs_are_documented() -> None:
     assert list(VERBS) == first_column(section("README.md", "Command line"))
 
 
+def shown(action: argparse.Action) -> str:
+    """A flag by its long name; a switch by the name that switches it on."""
+    names = [name for name in action.option_strings if name.startswith("--") and not name.startswith("--no-")]
+    return names[0] if names else str(action.metavar)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_flags_are_documented_with_their_defaults(verb: str) -> None:
     """Each verb's table holds its flags in their order, and the defaults that its help tells."""
     flags = {}
     for action in VERBS[verb]._actions:
         told = re.search(r"\(default: (.*)\)$", (action.help or "") % {**vars(action), "prog": ""})
-        flags[action.option_strings[-1] if action.option_strings else action.metavar] = told[1] if told else ""
+        flags[shown(action)] = told[1] if told else ""
     del flags["--help"]
 
     assert flags == {spans(row[0])[0]: row[1].strip("`") for row in rows(section("docs/cli.md", f"`{verb}`"))}
@@ -104,7 +110,7 @@ def test_no_document_names_a_flag_that_is_not_there() -> None:
         flag
         for name in DOCUMENTS
         if name != "CHANGELOG.md"
-        for flag in re.findall(r"(?<![\w-])--[a-z]+\.?[a-z-]*", read(name))
+        for flag in re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?:\.[a-z-]+)*", read(name))
     }
 
     assert set() == named - known

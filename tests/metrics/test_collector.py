@@ -61,7 +61,7 @@ def a_registry(store: Store) -> CollectorRegistry:
     reporter = Reporter(store, policies)
     collector = ReportCollector(
         lambda: reporter.report(NOW),
-        polled="every 1m to 5m",
+        polled=lambda: "every 1m to 5m",
         version="1.2.3",
         revision="abc",
         on_error=store.record_internal_error,
@@ -119,7 +119,7 @@ def test_described_and_collected_are_the_same() -> None:
     """describe() names every family that collect() gives, with its type and HELP, so that name[] filters work."""
     store = a_fleet()
     collector = ReportCollector(
-        lambda: Reporter(store, {}).report(NOW), polled="", version="", revision="", on_error=lambda where: None
+        lambda: Reporter(store, {}).report(NOW), polled=str, version="", revision="", on_error=lambda where: None
     )
     described = {(family.name, family.type, family.documentation) for family in collector.describe()}
     assert described == {(family.name, family.type, family.documentation) for family in collector.collect()}
@@ -156,7 +156,7 @@ def test_a_bug_in_one_row_costs_one_family() -> None:
     """A report that breaks one row's function leaves the other families whole, and is counted."""
     errors: list[str] = []
     broken = Report(NOW, (), (a_broken_task(),))
-    collector = ReportCollector(lambda: broken, polled="", version="", revision="", on_error=errors.append)
+    collector = ReportCollector(lambda: broken, polled=str, version="", revision="", on_error=errors.append)
     names = {family.name for family in collector.collect()}
     assert {"screenshotmax_task_created_timestamp_seconds"} == {each.name for each in collector.describe()} - names
     assert ["scrape"] == errors
@@ -178,7 +178,7 @@ def test_label_text_survives(name: str) -> None:
     reporter = Reporter(store, {"main": lambda task_id: Policy(15 * MINUTE)})
     registry.register(
         ReportCollector(
-            lambda: reporter.report(NOON), polled="", version="", revision="", on_error=store.record_internal_error
+            lambda: reporter.report(NOON), polled=str, version="", revision="", on_error=store.record_internal_error
         )
     )
     families = {each.name: each for each in text_string_to_metric_families(generate_openmetrics(registry).decode())}

@@ -75,3 +75,22 @@ def test_the_ceiling_holds_in_every_minute() -> None:
     assert max(sum(start <= one < start + 60 for one in sent) for start in sent) == 10
     assert sent == sorted(sent)
     assert 9 * 60 == sent[90] - sent[0]
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    """A thousand requests that were reserved and never sent hold nobody up, and those that were sent still count."""
+    limiter = Limiter(3)
+    assert [0, 0, 0] == [limiter.take(0) for _ in range(3)]
+    for _ in range(1000):
+        limiter.give_back(limiter.take(1))
+    assert 60 == limiter.take(1)
+
+
+def test_a_ceiling_that_is_changed_counts_what_was_sent() -> None:
+    """Neither a lower nor a higher ceiling forgets the requests of the minute that is under way."""
+    limiter = Limiter(4)
+    assert [0, 0, 1, 2] == [limiter.take(now) for now in (0, 0, 1, 2)]
+    limiter.per_minute = 2
+    assert [61, 62] == [limiter.take(3), limiter.take(3)]
+    limiter.per_minute = 9
+    assert 4 == limiter.take(4)

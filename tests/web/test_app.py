@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from exporter.model import Report
 
-PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/tasks")
+PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/tasks", "/config")
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 OPEN = {("shop_open", ()): 1.0}
@@ -68,6 +68,8 @@ def test_wrong_methods_are_refused(path: str, method: str) -> None:
         "/METRICS",
         "/-/",
         "/-/ready/x",
+        "/-/reload/",
+        "/config/",
         "/..%2f..%2fetc/passwd",
         "/.git/config",
         "/proc/self/environ",
@@ -231,6 +233,70 @@ def test_metrics_outlive_a_broken_report() -> None:
     assert world.errors == {"scrape": 1}
 
 
+def test_the_configuration_is_shown_as_it_is_now() -> None:
+    """`/config` is plain text in UTF-8, asked for anew at each request; what no encoding can hold costs a character."""
+    texts = iter(["accounts: []\n", "name: Zoë \ud800\n"])
+    app = build_web(World().sources(config_text=lambda: next(texts)))
+    before, after = ask(app, "/config"), ask(app, "/config")
+    assert ("text/plain; charset=utf-8", "accounts: []\n") == (before.headers["content-type"], before.text)
+    assert "name: Zoë ?\n" == after.text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("", (200, "")),
+        ("config.yaml: accounts: missing", (500, "failed to reload config: config.yaml: accounts: missing")),
+    ],
+)
+def test_a_reload_is_answered_when_it_is_done(method: str, reason: str, expected: tuple[int, str]) -> None:
+    """The answer waits for the reload: 200 and nothing, or 500 with the reason."""
+    done: list[str] = []
+
+    async def reload() -> str:
+        await asyncio.sleep(0)
+        done.append(method)
+        return reason
+
+    answer = ask(build_web(World().sources(reload=reload)), "/-/reload", method=method)
+    assert (*expected, [method]) == (answer.status_code, answer.text, done)
+    assert "no-store" == answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_nobody_reloads_unless_it_was_allowed(method: str) -> None:
+    """Without `--web.enable-lifecycle` the answer is 403, in Prometheus's words."""
+    answer = ask(build_web(World().sources()), "/-/reload", method=method)
+    assert (403, "Lifecycle API is not enabled.") == (answer.status_code, answer.text)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "FOO"])
+def test_a_link_or_a_picture_cannot_reload(method: str) -> None:
+    """Another method is 405 and says which will do; nothing is reloaded."""
+
+    async def reload() -> str:
+        raise AssertionError
+
+    world = World()
+    answer = ask(build_web(world.sources(reload=reload)), "/-/reload", method=method)
+    assert (405, "POST, PUT") == (answer.status_code, answer.headers["allow"])
+    assert ("" if method == "HEAD" else "This endpoint requires a POST request.") == answer.text
+    assert {} == world.errors
+
+
+def test_a_reload_that_raises_is_counted_as_such() -> None:
+    """A bug in a reload is a plain 500 that tells nothing, and is counted as the reload's."""
+
+    async def reload() -> str:
+        raise ZeroDivisionError("internal words")
+
+    world = World()
+    answer = ask(build_web(world.sources(reload=reload)), "/-/reload", method="POST")
+    assert (500, "Internal error; the exporter's log says more.") == (answer.status_code, answer.text)
+    assert {"reload": 1} == world.errors
+
+
 @pytest.mark.parametrize("path", ["/", "/api/v1/tasks"])
 def test_a_broken_page_tells_nothing(path: str) -> None:
     """A page that cannot be made is a plain 500 without a traceback, and is counted."""
@@ -268,7 +334,13 @@ def test_metrics_can_take_the_root() -> None:
     assert ask(build_web(World().sources(telemetry_path="/")), "/").headers["content-type"] == TEXT
 
 
-@pytest.mark.parametrize("path", ["metrics", "", "/-/ready", "/a/{b}", "/a b", "//metrics", "/metrics/", "/a?b"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("metrics", "", "/a/{b}", "/a b", "//metrics", "/metrics/", "/a?b", "/a/../b", "/.", "/metrics\n"),
+        *("/-/ready", "/-/healthy", "/-/reload", "/config", "/api/v1/tasks"),
+    ],
+)
 def test_strange_telemetry_paths_are_refused(path: str) -> None:
     """A telemetry path that is not plain, or is another route's, is an error that names it."""
     with pytest.raises(ValueError, match="expected a plain path of its own"):

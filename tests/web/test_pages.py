@@ -197,7 +197,7 @@ def test_links_are_relative_and_nothing_is_fetched_from_elsewhere() -> None:
     """The page works below any prefix, and asks no other host for anything."""
     linked = [attrs.get("href") or attrs.get("src") or "" for _, attrs in read(a_fleet()).tags]
     tasks = {f"tasks/{task.account}/{task.task_id}" for task in a_fleet().tasks}
-    assert {"metrics", "api/v1/tasks", "-/ready", "?refresh=off"} | tasks == {
+    assert {"metrics", "api/v1/tasks", "-/ready", "config", "?refresh=off"} | tasks == {
         link for link in linked if link and not link.startswith("data:")
     }
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
+import bcrypt
 import httpx
 import pytest
 import trustme
@@ -15,30 +18,16 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from exporter.web import Server, bind, build_web
+from exporter.config import ConfigError
+from exporter.web import Server, TlsError, bind, build_web
 from web.reports import World, accepts
+from web.serving import serving
+from web.shop import PAIR, Shop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from starlette.requests import Request
-
-
-def serving(
-    server: Server, visit: Callable[[httpx.AsyncClient], Awaitable[object]], *, verify: ssl.SSLContext | bool = True
-) -> object:
-    """Serves while `visit` runs, then stops; the whole within a deadline."""
-
-    async def run() -> object:
-        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
-            group.create_task(server.serve())
-            async with httpx.AsyncClient(base_url=server.urls[0], verify=verify, trust_env=False) as client:
-                try:
-                    return await visit(client)
-                finally:
-                    server.stop()
-
-    return asyncio.run(run())
 
 
 def test_answers_carry_a_date_and_no_banner() -> None:
@@ -250,3 +239,81 @@ def test_nothing_sent_comes_back(request_bytes: bytes) -> None:
     assert isinstance(answer, bytes)
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 404", b"HTTP/1.1 405"))
     assert b"s3cret" not in answer
+
+
+needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize(
+    ("bound", "addresses", "urls"),
+    [
+        ("127.0.0.1:0", "127.0.0.1:{}", "http://127.0.0.1:{}"),
+        pytest.param("[::1]:0", "[::1]:{}", "http://[::1]:{}", marks=needs_ipv6),
+        pytest.param(":0", "[::]:{}", "http://localhost:{}", marks=needs_ipv6),
+    ],
+)
+def test_addresses(bound: str, addresses: str, urls: str) -> None:
+    """Sockets are named as Prometheus's programs log them, and as they can be opened."""
+    (listener,) = bind([bound])
+    with listener:
+        server = Server(build_web(World().sources()), [listener])
+        assert [addresses.format(server.port)] == server.addresses
+        assert [urls.format(server.port)] == server.urls
+        assert not server.tls
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    """A socket in the file system, as systemd may pass it, is served too; it has no port and no URL."""
+    path = tmp_path / "web"
+    abstract = socket.socket(socket.AF_UNIX)
+    abstract.bind(f"\0{path}")
+    with abstract, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        server = Server(build_web(World().sources()), [listener, abstract])
+        assert [str(path), f"@{path}"] == server.addresses
+        assert ([], 0) == (server.urls, server.port)
+
+        async def run() -> str:
+            async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+                group.create_task(server.serve())
+                transport = httpx.AsyncHTTPTransport(uds=str(path))
+                async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+                    text = (await client.get("/-/healthy")).text
+                server.stop()
+            return text
+
+        assert "Healthy" == asyncio.run(run())
+
+
+def test_a_web_file_is_enforced(tmp_path: Path) -> None:
+    """With a web config file the server speaks TLS and asks for its passwords; one that cannot be used is refused."""
+    hashed = bcrypt.hashpw(b"word", bcrypt.gensalt(4)).decode()
+    shop = Shop(tmp_path)
+    users = f"tls_server_config: {{{PAIR}}}\nbasic_auth_users: {{one: '{hashed}'}}\n"
+    server = Server(build_web(World().sources()), bind(["127.0.0.1:0"]), web_file=shop.web_file(users))
+    assert server.tls
+    assert server.urls[0].startswith("https://127.0.0.1:")
+
+    async def visit(client: httpx.AsyncClient) -> list[int]:
+        return [(await client.get("/metrics", auth=auth)).status_code for auth in (None, ("one", "word"))]
+
+    assert [401, 200] == serving(server, visit, verify=shop.client())
+    for text, error in (("nonsense: 1", ConfigError), ("tls_server_config: {cert_file: x, key_file: y}", TlsError)):
+        with pytest.raises(error, match=re.escape(str(tmp_path / "web.yml"))):
+            Server(build_web(World().sources()), [], web_file=shop.web_file(text))
+
+
+def test_a_web_file_without_tls(tmp_path: Path) -> None:
+    """Passwords alone leave the server at HTTP, as in Prometheus's own programs, and TLS waits for the next start."""
+    shop = Shop(tmp_path)
+    hashed = bcrypt.hashpw(b"word", bcrypt.gensalt(4)).decode()
+    users = f"basic_auth_users: {{one: '{hashed}'}}\n"
+    server = Server(build_web(World().sources()), bind(["127.0.0.1:0"]), web_file=shop.web_file(users))
+    assert not server.tls
+
+    async def visit(client: httpx.AsyncClient) -> list[int]:
+        first = await client.get("/metrics", auth=("one", "word"))
+        shop.web_file(f"tls_server_config: {{{PAIR}}}\n{users}")
+        return [first.status_code, (await client.get("/metrics")).status_code]
+
+    assert [200, 401] == serving(server, visit)

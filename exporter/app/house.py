@@ -1,0 +1,238 @@
+"""Builds everything that one configuration asks for, and puts another in its place while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter import REVISION, __version__
+from exporter.client import KeySource, Upstream
+from exporter.config import Account, format_duration, to_yaml
+from exporter.explain import explain
+from exporter.metrics import ReportCollector, build_registry
+from exporter.poller import Crew, Limiter, Poller
+from exporter.reload import Effects, Reloader
+from exporter.report import Reporter
+from exporter.schedule import Schedules
+from exporter.store import Book, Keeper, Store
+from exporter.web import Place, Sources, build_web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from datetime import datetime, timedelta
+
+    import httpx
+    from starlette.applications import Starlette
+
+    from exporter.config import Config
+    from exporter.explain import Explanation
+    from exporter.ledger import Entry
+    from exporter.model import Policy, Report, TaskReport
+    from exporter.reload import File
+    from exporter.store.book import Key
+    from exporter.store.keeper import File as LedgerFile
+
+_SILENCE_SECONDS = 30.0  # beyond a request's deadline: a loop that shows no life for longer is taken for dead
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloading:
+    """The file that the configuration came from, what it held then, and who besides SIGHUP may have it loaded again."""
+
+    file: File
+    content: bytes
+    watch_every: timedelta | None = None
+    by_request: bool = False
+
+
+def build(
+    config: Config,
+    *,
+    now: Callable[[], datetime],
+    host: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+    telemetry_path: str = "/metrics",
+    place: Place | None = None,
+    entries: Mapping[Key, Entry] | None = None,
+    ledger_file: LedgerFile | None = None,
+    reloading: Reloading | None = None,
+) -> House:
+    """Wire the house. `now` is the wall clock (aware UTC); `transport` stands in for the network.
+
+    `entries` are the ledger's that an earlier run saved; with a `ledger_file` they are that file's, and saved to it.
+    Without `reloading` the configuration stays for life. Raises ValueError for a telemetry path that is not one.
+    """
+    saved = ledger_file.entries() if ledger_file is not None else entries
+    house = House(config, now=now, host=host, transport=transport, entries=saved)
+    house.keep_ledger(ledger_file)
+    if reloading is not None:
+        house.allow_reloads(reloading)
+    house.open_web(telemetry_path, place or Place(), reload_by_request=reloading is not None and reloading.by_request)
+    return house
+
+
+class House:
+    """One store, what writes to it and what reads it. The accounts in it may be replaced while everything runs."""
+
+    web: Starlette
+    _keeper: Keeper
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], datetime],
+        host: str,
+        transport: httpx.AsyncBaseTransport | None,
+        entries: Mapping[Key, Entry] | None,
+    ) -> None:
+        self._now, self._host, self._transport = now, host, transport
+        self._schedules = Schedules()
+        self._policies: dict[str, Callable[[str], Policy]] = {}  # read by both who judge
+        self.store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
+        self._reporter = Reporter(self.store, self._policies, schedules=self._schedules)
+        self._reloader: Reloader | None = None
+        self._limiters: dict[str, Limiter] = {}
+        self._accounts: dict[str, Account] = {}
+        self._was_ready = False
+        self._adopt(config)
+        self._record_reload(successful=True)
+        self._crew = Crew({account.name: self._poller(account) for account in config.accounts})
+
+    def keep_ledger(self, file: LedgerFile | None) -> None:
+        self._keeper = Keeper(self.store, file, on_error=self._caught)
+
+    def allow_reloads(self, reloading: Reloading) -> None:
+        effects = Effects(apply=self.apply, record=self._record_reload, on_error=self._caught)
+        self._reloader = Reloader(reloading.file, reloading.content, effects, watch_every=reloading.watch_every)
+
+    def open_web(self, telemetry_path: str, place: Place, *, reload_by_request: bool) -> None:
+        collector = ReportCollector(
+            self.report, polled=self._how_often, version=__version__, revision=REVISION, on_error=self._caught
+        )
+        sources = Sources(
+            report=self.report,
+            explain=self.explain,
+            registry=build_registry(collector),
+            healthy=self._is_healthy,
+            ready=self._is_ready,
+            config_text=lambda: to_yaml(self._config),
+            reload=self._reloader.ask if self._reloader and reload_by_request else None,
+            version=__version__,
+            on_error=self._caught,
+            telemetry_path=telemetry_path,
+            route_prefix=place.route_prefix,
+            external_url=place.external_url,
+        )
+        self.web = build_web(sources)
+
+    @property
+    def pollers(self) -> tuple[Poller, ...]:
+        return self._crew.pollers
+
+    def loops(self) -> dict[str, Coroutine[object, object, None]]:
+        """The root loops by name."""
+        loops = {"pollers": self._crew.run(), "ledger": self._keeper.run()}
+        return loops if self._reloader is None else loops | {"reload": self._reloader.run()}
+
+    def report(self) -> Report:
+        """As of now. Called in the event loop."""
+        return self._reporter.report(self._now(), seconds=asyncio.get_running_loop().time())
+
+    def explain(self, report: Report, known: TaskReport) -> Explanation:
+        # The account may have been removed since the report was made.
+        account = self._accounts.get(known.account) or Account(known.account)
+        policy, sources = account.policy(known.task_id), account.policy_sources(known.task_id)
+        return explain(report, known, policy=policy, sources=sources, schedules=self._schedules)
+
+    def ask_to_reload(self) -> None:
+        """For a signal: nobody waits for the answer."""
+        if self._reloader is not None:
+            self._reloader.ask()
+
+    async def apply(self, config: Config) -> None:
+        """Put another configuration in the place of this one.
+
+        An account that is the same in both is polled on as if nothing had happened; of one that has changed, evidence,
+        ledger and counters stay. An answer that comes late for an account that went is dropped with its request.
+        """
+        changed = {each.name: self._poller(each) for each in config.accounts if self._accounts.get(each.name) != each}
+        gone = self._accounts.keys() - {account.name for account in config.accounts}
+        self._is_ready()  # what is true before the new ones come
+        await self._crew.dismiss(changed.keys() | gone)
+        self._adopt(config)
+        self._crew.take_on(changed)
+        for poller in self._crew.pollers:
+            poller.unblock()
+
+    async def aclose(self) -> None:
+        await self._keeper.aclose()
+        await self._crew.aclose()
+
+    def _adopt(self, config: Config) -> None:
+        """Watch what this configuration names, and nothing else."""
+        before, self._accounts = self._accounts, {account.name: account for account in config.accounts}
+        self._config = config
+        self._policies.clear()
+        self._policies.update({account.name: account.policy for account in config.accounts})
+        for name, account in before.items():
+            if name not in self._accounts or self._accounts[name].api.base_url != account.api.base_url:
+                self.store.remove_account(name)
+        self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in self._accounts}
+        for account in config.accounts:
+            listed = None if account.tasks == "all" else account.tasks
+            self.store.add_account(
+                account.name, interval=account.poll.interval, listed=listed, excluded=account.exclude
+            )
+        self.store.arrange(list(self._accounts))
+        self.store.book.forget_plans()
+        self._reporter.forget()
+
+    def _poller(self, account: Account) -> Poller:
+        limiter = self._limiters.setdefault(account.name, Limiter(account.api.requests_per_minute))
+        limiter.per_minute = account.api.requests_per_minute
+        upstream = Upstream(
+            account.api,
+            KeySource(account),
+            now=self._now,
+            observe=partial(self._observe, account.name),
+            transport=self._transport,
+        )
+        return Poller(account, upstream, self.store, now=self._now, host=self._host, limiter=limiter)
+
+    def _observe(self, name: str, code: str, seconds: float, skew: timedelta | None) -> None:
+        self.store.record_request(name, code=code, seconds=seconds, skew=skew)
+
+    def _record_reload(self, successful: bool) -> None:  # noqa: FBT001 - called by Effects, by position
+        self.store.record_reload(successful=successful, at=self._now())
+
+    def _caught(self, where: str) -> None:
+        """A bug that is being handled: counted and told, never raised to whoever scrapes or looks."""
+        self.store.record_internal_error(where)
+        _log.error("Internal error", where=where, error=sys.exception())
+
+    def _how_often(self) -> str:
+        """For the HELP of what is polled: `every 1m`, or `every 1m to 5m` where accounts differ."""
+        intervals = sorted({account.poll.interval for account in self._accounts.values()})
+        return "every " + " to ".join(dict.fromkeys(format_duration(each) for each in (intervals[0], intervals[-1])))
+
+    def _is_healthy(self) -> bool:
+        """Whether every poll loop has shown life lately. Upstream has no say in it."""
+        now_seconds = asyncio.get_running_loop().time()
+        beats = ((self._crew.beat_seconds(name), account) for name, account in self._accounts.items())
+        return all(
+            beat is None or now_seconds - beat < account.api.timeout.total_seconds() + _SILENCE_SECONDS
+            for beat, account in beats
+        )
+
+    def _is_ready(self) -> tuple[bool, str]:
+        """Once ready it stays so: an account that a reload adds takes nothing away from those that are watched."""
+        waiting = [account.name for account, _ in self.store.read() if not account.polled]
+        self._was_ready = self._was_ready or not waiting
+        return self._was_ready, "" if self._was_ready else f"waiting for the first poll of {', '.join(waiting)}"

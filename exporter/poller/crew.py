@@ -1,0 +1,87 @@
+"""The poll loops of all accounts as one root task: a reload replaces single ones, and none may end by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from exporter.poller.loop import Poller
+
+_LEAVE_SECONDS = 2.0  # for a loop that was cancelled; its requests under way are dropped
+_log = structlog.get_logger()
+
+
+class Crew:
+    """The pollers by account. Before `run` they only stand ready."""
+
+    def __init__(self, pollers: Mapping[str, Poller]) -> None:
+        self._pollers = dict(pollers)
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._running = False
+        self._changed = asyncio.Event()
+
+    @property
+    def pollers(self) -> tuple[Poller, ...]:
+        return tuple(self._pollers.values())
+
+    def beat_seconds(self, name: str) -> float | None:
+        """When an account's loop last showed life, on the event loop's clock; None before it has begun."""
+        return self._pollers[name].beat_seconds
+
+    async def run(self) -> None:
+        """Poll all accounts. Ends only when one of their loops does, as that one has ended."""
+        self._running = True
+        self._start(self._pollers)
+        try:
+            while not (ended := [name for name, loop in self._loops.items() if loop.done()]):
+                await self._wait()
+            _log.error("A poll loop has ended", account=ended[0])
+            self._loops[ended[0]].result()
+        finally:
+            self._running = False
+            await self._cancel(self._loops.values())
+
+    async def dismiss(self, names: Collection[str]) -> None:
+        """End these accounts' loops. When this returns none of them will record anything any more."""
+        loops = [self._loops.pop(name) for name in names if name in self._loops]
+        pollers = [self._pollers.pop(name) for name in names if name in self._pollers]
+        await self._cancel(loops)
+        for poller in pollers:
+            await poller.aclose()
+
+    def take_on(self, pollers: Mapping[str, Poller]) -> None:
+        """Poll these accounts as well."""
+        self._pollers |= pollers
+        if self._running:
+            self._start(pollers)
+            self._changed.set()
+
+    async def aclose(self) -> None:
+        for poller in self._pollers.values():
+            await poller.aclose()
+
+    def _start(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._loops[name] = asyncio.create_task(self._pollers[name].run(), name=f"poller of {name}")
+
+    async def _wait(self) -> None:
+        """Until a loop has ended or there are other loops."""
+        change = asyncio.create_task(self._changed.wait(), name="crew's change")
+        try:
+            await asyncio.wait({*self._loops.values(), change}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            change.cancel()
+            self._changed.clear()
+
+    @staticmethod
+    async def _cancel(loops: Iterable[asyncio.Task[None]]) -> None:
+        cancelled = list(loops)
+        for loop in cancelled:
+            loop.cancel()
+        if cancelled:
+            await asyncio.wait(cancelled, timeout=_LEAVE_SECONDS)

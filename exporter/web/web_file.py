@@ -1,0 +1,78 @@
+"""The web config file as it is now: read again whenever it changes, so that users, headers and TLS need no restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.config import ConfigError, load_web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from exporter.config.web_values import WebConfig
+
+    Signature = tuple[int, ...] | None
+
+_log = structlog.get_logger()
+_FIXED: Mapping[str, Callable[[WebConfig], object]] = {  # what the server is built with
+    "tls_server_config, on or off": lambda config: config.tls is not None,
+    "rate_limit": lambda config: config.rate_limit,
+}
+
+
+def signature(path: Path) -> Signature:
+    """What becomes another when the file does, through symbolic links; None where there is nothing to be found."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+
+
+class WebFile:
+    """A web config file that is asked for at each request and each TLS handshake.
+
+    A fault that comes while the exporter runs is logged once; that of a start is its caller's to tell.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._config: WebConfig | None = None
+        self._read_as: Signature = None
+        self._first: WebConfig | None = None
+        self._fault = ""
+        self._told: set[str] = set()
+
+    def current(self) -> WebConfig:
+        """What the file says now. Raises ConfigError for as long as it is invalid."""
+        found = signature(self.path)
+        if self._config is None or found != self._read_as:
+            # The signature is older than what is read: a change in between is seen next time.
+            self._config, self._read_as = self._read(), found
+        return self._config
+
+    def _read(self) -> WebConfig:
+        try:
+            config = load_web(self.path)
+        except ConfigError as error:
+            self._tell_fault("; ".join(error.problems))
+            raise
+        if self._fault:
+            _log.info("The web config file is valid again", file=str(self.path))
+        self._fault, self._first = "", self._first or config
+        self._tell_fixed(self._first, config)
+        return config
+
+    def _tell_fault(self, fault: str) -> None:
+        if self._first is not None and fault != self._fault:
+            _log.error("The web config file is invalid; every request is refused", err=fault)
+            self._fault = fault
+
+    def _tell_fixed(self, first: WebConfig, config: WebConfig) -> None:
+        for name, part in _FIXED.items():
+            if part(first) != part(config) and name not in self._told:
+                _log.warning("This change of the web config file takes effect at the next start", changed=name)
+                self._told.add(name)

@@ -1,0 +1,274 @@
+"""A house in which another configuration takes the place of the one before, under polls and scrapes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builders import KEY, Clock, Scene, at, config_text, samples
+from exporter import app
+from exporter.config import ConfigFile, parse
+from exporter.simulator.faults import Fault, Kind
+from exporter.simulator.tasks import FROZEN, SimTask
+from log_lines import written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    import httpx
+
+UPSTREAM = 'api: {base_url: "http://127.0.0.1:1"}'
+MAIN, SECOND = f"name: main, access_key: {KEY}", "name: second, access_key: second-key"
+SHOP = 'account="main",task_id="7001",task_name="Shop"'
+
+
+def hourly(task_id: int, name: str = "Shop", **changes: Any) -> SimTask:
+    facts = {"created_at": at("2024-05-01 00:00Z"), "last_run_at": at("2024-06-10 11:00:14Z"), "runs": 900}
+    return SimTask(id=task_id, name=name, crontab="0 * * * *", **facts | changes)
+
+
+def accounts(*each: str) -> str:
+    return f"[{', '.join('{' + one + '}' for one in each)}]"
+
+
+async def load(scene: Scene, *each: str, **changes: str) -> None:
+    text = config_text(accounts=accounts(*each), **changes)
+    await scene.house.apply(parse(text, name="config.yaml", directory=Path()))
+
+
+def play(
+    scenario: Callable[[Scene, httpx.AsyncClient], Coroutine[None, None, None]], *each: str, **built_with: Any
+) -> str:
+    """The scenario over a house that polls these accounts from 11:30:20 on; what was logged."""
+    scene = Scene(
+        Clock(at("2024-06-10 11:30:20Z")),
+        config_text(accounts=accounts(*each)),
+        [hourly(7001), hourly(7002, "Blog")],
+        **built_with,
+    )
+    scene.add_account("second", "second-key", [hourly(8001)])
+
+    async def main() -> None:
+        async with scene.polling() as client:
+            await scenario(scene, client)
+
+    with written(level="error") as lines:
+        scene.clock.run(main())
+    return lines.getvalue()
+
+
+async def scrape(client: httpx.AsyncClient) -> dict[str, float]:
+    return samples((await client.get("/metrics")).text)
+
+
+def of(found: dict[str, float], account: str) -> dict[str, float]:
+    return {name: value for name, value in found.items() if f'account="{account}"' in name}
+
+
+def test_an_account_that_is_the_same_is_polled_on() -> None:
+    """A reload that changes only the others costs it no request, no second of its rhythm, no series and no count."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        await scene.clock.until(at("2024-06-10 12:10:30Z"))
+        before, seen = await scrape(client), len(scene.world.seen)
+        await load(scene, MAIN, SECOND)
+        after = await scrape(client)
+        assert of(before, "main") == of(after, "main")
+        assert 1 == after[f"screenshotmax_task_observed_runs_total{{{SHOP}}}"]
+        await scene.clock.until(at("2024-06-10 12:11:30Z"))
+        assert 1 + 2 == len(scene.world.seen) - seen  # the second's first round is at once
+
+    play(scenario, MAIN)
+
+
+def test_what_went_takes_its_series_along() -> None:
+    """Account, listed task, excluded task: gone at the next scrape, while what stays is untouched."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        assert of(await scrape(client), "second")
+        await load(scene, f"{MAIN}, exclude: [7002]")
+        found = await scrape(client)
+        assert not of(found, "second")
+        assert [] == [name for name in found if "7002" in name]
+        assert 1 == found['screenshotmax_tasks{account="main"}']
+        await load(scene, f"{MAIN}, tasks: [7002]")
+        found = await scrape(client)
+        assert [] == [name for name in found if "7001" in name]
+        assert 1 == found['screenshotmax_task_state{account="main",state="unknown",task_id="7002",task_name=""}']
+
+    play(scenario, MAIN, SECOND)
+
+
+def test_a_late_answer_for_what_went_is_dropped() -> None:
+    """A request that is under way when its account goes brings nothing back, however it ends."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.faults.add(Fault(kind=Kind.LATENCY, seconds=5), account="second")
+        await scene.clock.until(at("2024-06-10 11:31:08Z"))  # within the five seconds of a round's request
+        seen = len(scene.world.seen)
+        await load(scene, MAIN)
+        await scene.clock.until(at("2024-06-10 12:00:00Z"))
+        assert not of(await scrape(client), "second")
+        assert 28 == len(scene.world.seen) - seen  # the minutes till then
+
+    assert "" == play(scenario, MAIN, SECOND)
+
+
+def test_a_new_tolerance_holds_at_once_and_costs_no_evidence() -> None:
+    """The verdict follows the new grace at the next scrape, on the evidence and the counts that were there."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.account.task(7001).behave(FROZEN, scene.clock.now())
+        await scene.clock.until(at("2024-06-10 12:20:30Z"))
+        missed, counted = (
+            f"screenshotmax_task_missed_run{{{SHOP}}}",
+            f"screenshotmax_task_expected_runs_total{{{SHOP}}}",
+        )
+        before = await scrape(client)
+        assert (1, 1) == (before[missed], before[counted])
+        scene.world.faults.add(Fault(status=503))
+        await load(scene, MAIN, missed_run="{grace: 45m}")
+        after = await scrape(client)
+        assert (0, 1) == (after[missed], after[counted])
+        assert (
+            before[f"screenshotmax_task_last_fetch_timestamp_seconds{{{SHOP}}}"]
+            == after[f"screenshotmax_task_last_fetch_timestamp_seconds{{{SHOP}}}"]
+        )
+        scene.world.faults.clear()
+        await scene.clock.until(at("2024-06-10 12:47:30Z"))
+        assert 1 == (await scrape(client))[missed]
+
+    play(scenario, MAIN)
+
+
+def test_another_server_is_another_world() -> None:
+    """Evidence from one address says nothing of the tasks at another; the counts go on."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        await scene.clock.until(at("2024-06-10 12:10:30Z"))
+        scene.world.faults.add(Fault(status=503))
+        await load(scene, MAIN, api='{base_url: "http://127.0.0.1:2"}')
+        assert not [name for name in await scrape(client) if name.startswith("screenshotmax_task_")]
+        scene.world.faults.clear()
+        await scene.clock.until(at("2024-06-10 12:11:30Z"))
+        assert 1 == (await scrape(client))[f"screenshotmax_task_observed_runs_total{{{SHOP}}}"]
+
+    play(scenario, MAIN)
+
+
+def test_once_ready_a_new_account_takes_nothing_away() -> None:
+    """Readiness stays when a reload adds an account whose first poll is still to come; that account is polled at once."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.faults.add(Fault(kind=Kind.HANG), account="second")
+        await load(scene, MAIN, SECOND)
+        found = await scrape(client)
+        assert 0 == found['screenshotmax_up{account="second"}']
+        assert 200 == (await client.get("/-/ready")).status_code
+        assert 200 == (await client.get("/-/healthy")).status_code
+        scene.world.faults.clear()
+        await asyncio.sleep(90)
+        assert 1 == (await scrape(client))['screenshotmax_up{account="second"}']
+
+    play(scenario, MAIN)
+
+
+def test_a_reload_lifts_a_block() -> None:
+    """Whoever has paid the bill need not wait out an hour's Retry-After."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.faults.add(Fault(status=429, retry_after="3600"), account="main")
+        await scene.clock.until(at("2024-06-10 11:32:00Z"))
+        blocked = 'screenshotmax_api_blocked_until_timestamp_seconds{account="main"}'
+        assert at("2024-06-10 12:31Z").timestamp() <= (await scrape(client))[blocked]
+        scene.world.faults.clear()
+        await load(scene, MAIN)
+        assert blocked not in await scrape(client)
+        await asyncio.sleep(10)
+        assert 1 == (await scrape(client))['screenshotmax_up{account="main"}']
+
+    play(scenario, MAIN)
+
+
+def test_no_storm_of_reloads_exceeds_the_ceiling_or_grows_anything() -> None:
+    """A thousand changes of an account within minutes: never more requests a minute than allowed, nothing left behind."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        tasks, began_at = len(asyncio.all_tasks()), scene.clock.now()
+        for number in range(1000):
+            lenience = f"missed_run: {{grace: {number % 50 + 1}m}}"
+            await load(scene, f"{MAIN}, {lenience}, api: {{requests_per_minute: 30}}")
+            await asyncio.sleep(0.3)
+        asked = [one.at.timestamp() for one in scene.world.seen if one.at >= began_at]
+        assert 30 == max(sum(start <= one < start + 60 for one in asked) for start in asked)
+        await asyncio.sleep(120)
+        assert tasks == len(asyncio.all_tasks())
+        found = await scrape(client)
+        assert 1 == found['screenshotmax_up{account="main"}']
+        assert 0 == found[f"screenshotmax_task_missed_run{{{SHOP}}}"]
+
+    play(scenario, MAIN)
+
+
+@pytest.mark.parametrize("by_request", [True, False])
+def test_reloading_over_http(tmp_path: Path, by_request: bool) -> None:
+    """From the file by POST to /metrics, /config and HELP; a bad file changes only the gauges and the answer."""
+    file = tmp_path / "config.yaml"
+    file.write_text(config_text(accounts=accounts(MAIN)))
+    opened = ConfigFile(file)
+    reloading = app.Reloading(file=opened, content=opened.read(), by_request=by_request)
+    good, good_at = (
+        f"screenshotmax_exporter_config_last_reload_{end}" for end in ("successful", "success_timestamp_seconds")
+    )
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        await scene.clock.until(at("2024-06-10 11:40:00Z"))
+        assert (1, at("2024-06-10 11:30:20Z").timestamp()) == (
+            (await scrape(client))[good],
+            (await scrape(client))[good_at],
+        )
+        if not by_request:
+            assert 403 == (await client.post("/-/reload")).status_code
+            return
+        file.write_text("accounts: []\n")
+        refused = await client.post("/-/reload")
+        assert (500, f"failed to reload config: {file}:1: accounts:") == (
+            refused.status_code,
+            refused.text[: len(str(file)) + 38],
+        )
+        found = await scrape(client)
+        assert (0, at("2024-06-10 11:30:20Z").timestamp()) == (found[good], found[good_at])
+        assert of(found, "main")
+        file.write_text(config_text(accounts=accounts(SECOND), poll="{interval: 2m}"))
+        accepted = await client.post("/-/reload")
+        assert (200, "") == (accepted.status_code, accepted.text)
+        found, text = await scrape(client), (await client.get("/metrics")).text
+        assert (1, at("2024-06-10 11:40:00Z").timestamp()) == (found[good], found[good_at])
+        assert (False, True) == (bool(of(found, "main")), bool(of(found, "second")))
+        assert ("Polled every 2m." in text, "Polled every 1m." in text) == (True, False)
+        shown = (await client.get("/config")).text
+        assert ("name: second" in shown, "second-key" in shown, "<secret>" in shown) == (True, False, True)
+
+    play(scenario, MAIN, reloading=reloading)
+
+
+def test_a_poll_loop_that_ends_ends_the_process() -> None:
+    """A dead poller behind a live web server would be the worst failure: the account is named, the exit code is 1."""
+    scene = Scene(Clock(at("2024-06-10 11:30:20Z")), config_text(accounts=accounts(MAIN, SECOND)), [])
+
+    async def main() -> int:
+        async def kill() -> None:
+            await asyncio.sleep(5)
+            next(task for task in asyncio.all_tasks() if task.get_name() == "poller of second").cancel()
+            await asyncio.Event().wait()
+
+        return await app.live_or_die(servers={}, loops=scene.house.loops() | {"killer": kill()})
+
+    with written(level="error") as lines:
+        assert 1 == scene.clock.run(main())
+    assert 'msg="A poll loop has ended" account=second' in lines.getvalue()
+    assert "task=pollers" in lines.getvalue()
