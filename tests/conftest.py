@@ -45,7 +45,7 @@ def own_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def component(pytestconfig: pytest.Config) -> Callable[[str], Path]:
-    """The path of a fetched program by its name: prometheus, promtool, chromium.
+    """The path of a fetched program by its name: prometheus and promtool (2.x), prometheus3 and promtool3, alertmanager, amtool, chromium.
 
     Where it is missing the test is skipped with the recorded reason; under CI it fails.
     """

@@ -1,50 +1,53 @@
 #!/usr/bin/env bash
-# fetch_prometheus.sh [SUITE]: Prometheus and promtool of a Debian suite, unpacked under .tools; nothing is installed, no service started.
-# Ordinary apt with its own state, so the system's apt is untouched. Elsewhere than on Debian the programs on PATH are taken.
+# fetch_prometheus.sh: the real programs that our metrics and alerts are tried on, of two Debian suites: Prometheus and promtool in an older
+# and a newer version, Alertmanager and amtool. Unpacked under .tools; nothing is installed, no service started.
+# Elsewhere than on Debian the programs on PATH are taken.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/component.sh
-suite=${1:-trixie}
-home=$PWD/.tools/prometheus-$suite
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+. tools/as_root.sh
+. tools/debian_archive.sh
 
-# The archives that this machine's own apt is set up with, in either form of sources file.
-archives() {
-  apt-get --print-uris update | sed -n "s|^'\(.*\)/dists/.*/InRelease' .*|\1|p" | sort -u
+package_of() {
+  case "$1" in
+    alertmanager | amtool) echo prometheus-alertmanager ;;
+    *) echo "${1%3}" ;;
+  esac
 }
 
-own_apt() {
-  apt-get -qq -o APT::Sandbox::User=root -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-    -o Dir::State::lists="$state/lists" -o Dir::State::status="$state/status" -o Dir::Cache::archives="$state/archives" \
-    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none -o Acquire::Retries=2 "$@"
+# Where no private mount is allowed, in most containers, Alertmanager's templates are linked to where it looks for them, if we are root.
+keep_alertmanager() {
+  [ -x "$home/usr/bin/prometheus-alertmanager" ] || return
+  keep alertmanager "$PWD/tools/alertmanager.sh" && return
+  as_root mkdir -p /usr/share/prometheus && as_root ln -sfn "$home/usr/share/prometheus/alertmanager" /usr/share/prometheus/alertmanager
+  keep alertmanager "$PWD/tools/alertmanager.sh"
 }
 
-# fetch ARCHIVE: its two programs into $home.
-fetch() {
-  state=$(mktemp -d)
-  mkdir -p "$state/lists/partial" "$state/archives/partial" "$home"
-  : >"$state/status"
-  echo "deb [signed-by=$keyring] $1 $suite main" >"$state/sources.list"
-  local deb done=0
-  own_apt --error-on=any update && (cd "$state" && own_apt download prometheus promtool) || done=1
-  for deb in "$state"/*.deb; do [ ! -e "$deb" ] || dpkg -x "$deb" "$home" || done=1; done
-  rm -rf "$state"
-  return "$done"
+# Whatever bears a 3 in its name must be of that version, or two names would be one program.
+keep_newer() {
+  keep_from_path "$1" "${1%3}" || return
+  [[ $(".tools/bin/$1" --version) == *version\ 3.* ]] || { rm -f ".tools/bin/$1"; return 1; }
 }
 
-# Of all archives the first that has the suite.
-fetch_any() {
-  [ -e "$keyring" ] || { echo "this is no Debian: $keyring is not there"; return 1; }
-  local archive
-  for archive in $(archives); do
-    if fetch "$archive"; then return; fi
-  done
-  echo "no archive of this machine's apt has Prometheus for $suite"
-  return 1
+keep_any() {
+  case "$1" in
+    alertmanager) keep_alertmanager || keep_from_path "$1" alertmanager prometheus-alertmanager ;;
+    *3) keep "$1" "$home/usr/bin/${1%3}" || keep_newer "$1" ;;
+    *) keep "$1" "$home/usr/bin/$1" || keep_from_path "$1" "$1" ;;
+  esac
 }
 
-if have prometheus && have promtool; then exit 0; fi
-log=$(fetch_any 2>&1) || true
-for name in prometheus promtool; do
-  keep "$name" "$home/usr/bin/$name" || keep_from_path "$name" "$name" || lack "$name" "$log"
-done
+# supply SUITE NAME...: fetch those of the components that are not there.
+supply() {
+  local suite=$1 home=$PWD/.tools/prometheus-$1 name log complaint missing=() packages=()
+  shift
+  for name in "$@"; do have "$name" || missing+=("$name"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  mapfile -t packages < <(for name in "${missing[@]}"; do package_of "$name"; done | sort -u)
+  log=$(fetch_debs "$suite" "$home" "${packages[@]}" 2>&1) || true
+  for name in "${missing[@]}"; do complaint=$(keep_any "$name" 2>&1) || lack "$name" "$log"$'\n'"$complaint"; done
+}
+
+supply trixie prometheus promtool alertmanager amtool &
+supply sid prometheus3 promtool3 &
+wait

@@ -9,14 +9,14 @@ uv=.tools/pins/bin/uv
 
 compile() {
   "$uv" pip compile --no-config --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-    --custom-compile-command 'make pins' --extra gzip "$@"
+    --custom-compile-command 'make pins' "$@"
 }
 
-# The build backend is pinned like the rest, with what it asks for an editable installation.
 build_requires() {
   "$python" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
-  echo editables
 }
 
-compile pyproject.toml --output-file requirements/runtime.txt
-build_requires | compile pyproject.toml - --group test --group lint --output-file requirements/test.txt
+compile --extra gzip pyproject.toml --output-file requirements/runtime.txt
+# The build backend is pinned like the rest: alone for the image, and with what it asks for an editable installation.
+build_requires | compile - --output-file requirements/build.txt
+{ build_requires; echo editables; } | compile --extra gzip pyproject.toml - --group test --group lint --output-file requirements/test.txt

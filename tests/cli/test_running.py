@@ -29,7 +29,11 @@ logs.configure(level="error")
     ("code", "name", "told"),
     [
         (2, "well", ""),
-        (3, "raising", r'time=\S+ level=error source=running.py:\d+ msg="Internal error" where=main error=ValueError at=raising:\d+\n'),
+        (
+            3,
+            "raising",
+            r'time=\S+ level=error source=running.py:\d+ msg="Internal error" where=main error=ValueError at=raising:\d+\n',
+        ),
         (3, "interrupted", ""),
         (0, "leaving_a_thread", ""),
     ],

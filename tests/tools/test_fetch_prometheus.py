@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).parents[2] / "tools"
+TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
+NAMES = ("prometheus", "promtool", "alertmanager", "amtool", "prometheus3", "promtool3")
+COREUTILS = ("bash", "dirname", "env", "grep", "ln", "mkdir", "readlink", "rm", "sed", "sort", "tail")
 APT_WITHOUT_NETWORK = "echo 'E: Failed to fetch: no route' >&2; exit 100"
 RUNS = "exit 0"
+OLDER, NEWER = (f"echo 'prometheus, version {version}'" for version in ("2.53.3", "3.5.0"))
 BROKEN = "exit 1"
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A tree with our tools, on a machine whose apt has no network."""
+    """A tree with our tools, on a machine whose apt has no network and which lends nobody the rights of root."""
     shutil.copytree(TOOLS, tmp_path / "tools")
     write_program(tmp_path / "path" / "apt-get", APT_WITHOUT_NETWORK)
-    for name in ("bash", "dirname", "env", "grep", "ln", "mkdir", "rm", "sed", "sort", "tail"):
+    for name in COREUTILS:
         (tmp_path / "path" / name).symlink_to(shutil.which(name) or name)
     return tmp_path
 
@@ -36,38 +40,64 @@ def fetch(clone: Path) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
 
 
+def kept(clone: Path) -> set[str]:
+    return {path.name for path in (clone / ".tools" / "bin").iterdir()}
+
+
 @pytest.mark.parametrize("on_path", [None, BROKEN])
-def test_what_cannot_be_had_is_recorded_with_its_reason(clone: Path, on_path: str | None) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_what_cannot_be_had_is_recorded_with_its_reason(clone: Path, name: str, on_path: str | None) -> None:
     """Without an archive and a program that runs there is a sentence for the tests to tell, and no program."""
     if on_path:
-        write_program(clone / "path" / "prometheus", on_path)
+        write_program(clone / "path" / name.rstrip("3"), on_path)
 
     complaints = fetch(clone)
 
-    reason = (clone / ".tools" / "missing" / "prometheus").read_text().strip()
+    reason = (clone / ".tools" / "missing" / name).read_text().strip()
     assert reason
-    assert f"prometheus could not be had: {reason}" in complaints.splitlines()
-    assert not os.path.lexists(clone / ".tools" / "bin" / "prometheus")
+    assert f"{name} could not be had: {reason}" in complaints.splitlines()
+    assert not kept(clone)
 
 
-def test_a_program_on_path_serves_where_apt_does_not(clone: Path) -> None:
-    """Elsewhere than on Debian the machine's own Prometheus is taken, and an old reason is forgotten."""
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [(OLDER, {"prometheus", "promtool", "alertmanager", "amtool"}), (NEWER, set(NAMES))],
+)
+def test_a_program_on_path_serves_where_apt_does_not(clone: Path, version: str, found: set[str]) -> None:
+    """Elsewhere than on Debian the machine's own programs are taken, an old one never for a new one, and an old reason is forgotten."""
     fetch(clone)
-    for name in ("prometheus", "promtool"):
-        write_program(clone / "path" / name, RUNS)
+    for name in ("prometheus", "promtool", "prometheus-alertmanager", "amtool"):
+        write_program(clone / "path" / name, version)
 
-    assert not fetch(clone)
+    complaints = fetch(clone)
 
     assert clone / "path" / "prometheus" == (clone / ".tools" / "bin" / "prometheus").resolve()
-    assert not list((clone / ".tools" / "missing").iterdir())
+    assert found == kept(clone)
+    assert set(NAMES) - found == {path.name for path in (clone / ".tools" / "missing").iterdir()}
+    assert len(NAMES) - len(found) == len(complaints.splitlines())
 
 
 def test_what_is_there_is_not_fetched_again(clone: Path) -> None:
     """The second time apt is not asked."""
-    for name in ("prometheus", "promtool"):
+    for name in NAMES:
         write_program(clone / ".tools" / "bin" / name, RUNS)
     write_program(clone / "path" / "apt-get", f"touch {clone}/asked")
 
     assert not fetch(clone)
 
     assert not (clone / "asked").exists()
+
+
+@pytest.mark.skipif(TEMPLATES.exists(), reason="Alertmanager finds its templates on this machine")
+@pytest.mark.parametrize(("mounts", "reason"), [(RUNS, None), (BROKEN, "neither root nor sudo")])
+def test_alertmanager_is_kept_only_where_it_can_see_its_templates(clone: Path, mounts: str, reason: str | None) -> None:
+    """Debian's needs a private mount or a link below /usr/share; where neither may be made the reason says so."""
+    write_program(clone / ".tools" / "prometheus-trixie" / "usr" / "bin" / "prometheus-alertmanager", RUNS)
+    write_program(clone / "path" / "apt-get", RUNS)
+    write_program(clone / "path" / "unshare", mounts)
+
+    complaints = fetch(clone)
+
+    assert (reason is None) == ("alertmanager" in kept(clone))
+    assert (reason is not None) == (clone / ".tools" / "missing" / "alertmanager").exists()
+    assert not reason or reason in complaints
