@@ -2,10 +2,10 @@
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help demo test bench soak lint pins clean environment components
+.PHONY: help demo test bench soak lint pins image dashboard grafana chart clean environment components
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s%s\n", $$1, $$2}' Makefile
 
 demo: environment ## simulator and exporter together on loopback; options in ARGS
 	@.venv/bin/screenshotmax-exporter demo $(ARGS)
@@ -25,9 +25,23 @@ lint: environment ## style, types and the floors
 pins: ## re-make requirements/*.txt from pyproject.toml
 	@tools/pins.sh
 
+grafana: environment ## re-make monitoring/grafana/alerting.yaml
+	@.venv/bin/python -m monitoring.grafana >monitoring/grafana/alerting.yaml.new
+	@mv monitoring/grafana/alerting.yaml.new monitoring/grafana/alerting.yaml
+
+chart: environment ## re-make what of the chart comes from elsewhere: its schema, its table of values, its copies of rules
+	@.venv/bin/python -m helm.upkeep
+
+image: ## build the container image; BASE, ENGINE and PIP_CONF as tools/image.sh says
+	@tools/image.sh $(ARGS)
+
+dashboard: environment ## re-make monitoring/dashboard.json
+	@.venv/bin/python -m monitoring.dashboard >monitoring/dashboard.json.new
+	@mv monitoring/dashboard.json.new monitoring/dashboard.json
+
 clean: ## remove all that was made here
 	@rm -rf .venv .venv-newest .tools .cache dist .coverage .hypothesis .*_cache
-	@find exporter tests -name __pycache__ -prune -exec rm -rf {} +
+	@find exporter helm monitoring tests -name __pycache__ -prune -exec rm -rf {} +
 
 environment:
 	@tools/environment.sh oldest .venv
@@ -35,3 +49,5 @@ environment:
 components:
 	@tools/fetch_prometheus.sh
 	@tools/fetch_chromium.sh
+	@tools/fetch_helm.sh
+	@tools/fetch_container.sh

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.config import Config
 
 T = TypeVar("T")
+_READ_SECONDS = 10.0  # for a file on a disk that hangs, or a pipe that nobody writes to
 _log = structlog.get_logger()
 
 
@@ -91,11 +92,14 @@ class Reloader:
     async def _reload(self) -> str:
         reason = ""
         try:
-            config = await self._in_thread(self._load)
+            async with asyncio.timeout(_READ_SECONDS):
+                config = await self._in_thread(self._load)
             await self._effects.apply(config)
             _log.info("Reloaded config file", file=config.name, accounts=len(config.accounts))
         except ConfigError as error:
             reason = str(error)
+        except TimeoutError:
+            reason = f"the file could not be read within {_READ_SECONDS:.0f} s"
         except Exception as error:  # noqa: BLE001 - a bug in reloading must not end the polling
             self._effects.on_error("reload")
             reason = f"internal error ({type(error).__name__})"

@@ -12,9 +12,10 @@ import structlog
 
 from exporter import REVISION, __version__
 from exporter.client import KeySource, Upstream
-from exporter.config import Account, format_duration, to_yaml
+from exporter.config import Account, ConfigError, format_duration, to_yaml
 from exporter.explain import explain
 from exporter.metrics import ReportCollector, build_registry
+from exporter.model import PollError
 from exporter.poller import Crew, Limiter, Poller
 from exporter.reload import Effects, Reloader
 from exporter.report import Reporter
@@ -23,7 +24,7 @@ from exporter.store import Book, Keeper, Store
 from exporter.web import Place, Sources, build_web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from datetime import datetime, timedelta
 
     import httpx
@@ -162,14 +163,42 @@ class House:
         An account that is the same in both is polled on as if nothing had happened; of one that has changed, evidence,
         ledger and counters stay. An answer that comes late for an account that went is dropped with its request.
         """
-        changed = {each.name: self._poller(each) for each in config.accounts if self._accounts.get(each.name) != each}
+        changed = [each for each in config.accounts if not self._is_polled_as(each)]
         gone = self._accounts.keys() - {account.name for account in config.accounts}
+        new = await self._hired(changed, config)
         self._is_ready()  # what is true before the new ones come
-        await self._crew.dismiss(changed.keys() | gone)
+        await self._crew.halt(new.keys() | gone)
+        # From here on nothing is awaited: whoever looks sees the one configuration or the other.
         self._adopt(config)
-        self._crew.take_on(changed)
+        replaced = self._crew.replace(gone, new)
         for poller in self._crew.pollers:
             poller.unblock()
+        for name in self._accounts:
+            self.store.record_block(name, None)
+        for poller in replaced:
+            await self._close(poller)
+
+    def _is_polled_as(self, account: Account) -> bool:
+        return self._accounts.get(account.name) == account and self._crew.is_polling(account.name)
+
+    async def _hired(self, accounts: Iterable[Account], config: Config) -> dict[str, Poller]:
+        """Pollers whose keys and authorities can be read. Raises ConfigError: the old ones would go for nothing."""
+        hired: dict[str, Poller] = {}
+        for account in accounts:
+            hired[account.name] = self._poller(account)
+            try:
+                await hired[account.name].prepare()
+            except PollError as error:
+                for poller in hired.values():
+                    await self._close(poller)
+                raise ConfigError((f"{config.name}: account {account.name}: {error.detail}",)) from None
+        return hired
+
+    async def _close(self, poller: Poller) -> None:
+        try:
+            await poller.aclose()
+        except Exception:  # noqa: BLE001 - one that will not close must not cost the others their polls
+            self._caught("reload")
 
     async def aclose(self) -> None:
         await self._keeper.aclose()
@@ -184,7 +213,7 @@ class House:
         for name, account in before.items():
             if name not in self._accounts or self._accounts[name].api.base_url != account.api.base_url:
                 self.store.remove_account(name)
-        self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in self._accounts}
+        self._limit(config.accounts)
         for account in config.accounts:
             listed = None if account.tasks == "all" else account.tasks
             self.store.add_account(
@@ -195,8 +224,6 @@ class House:
         self._reporter.forget()
 
     def _poller(self, account: Account) -> Poller:
-        limiter = self._limiters.setdefault(account.name, Limiter(account.api.requests_per_minute))
-        limiter.per_minute = account.api.requests_per_minute
         upstream = Upstream(
             account.api,
             KeySource(account),
@@ -204,7 +231,19 @@ class House:
             observe=partial(self._observe, account.name),
             transport=self._transport,
         )
-        return Poller(account, upstream, self.store, now=self._now, host=self._host, limiter=limiter)
+        return Poller(account, upstream, self.store, now=self._now, host=self._host, limiter=self._limiter(account))
+
+    def _limiter(self, account: Account) -> Limiter:
+        return self._limiters.setdefault(account.name, Limiter(account.api.requests_per_minute))
+
+    def _limit(self, accounts: Iterable[Account]) -> None:
+        """One limiter for each name, which stays until its minute is over: no reload grants a second budget."""
+        there = {account.name: self._limiter(account) for account in accounts}
+        # Of those that went the loop is asked only when there are any: the first have no loop yet.
+        used = {name: each for name, each in self._limiters.items() if name not in there and _is_in_use(each)}
+        self._limiters = used | there
+        for account in accounts:
+            self._limiters[account.name].per_minute = account.api.requests_per_minute
 
     def _observe(self, name: str, code: str, seconds: float, skew: timedelta | None) -> None:
         self.store.record_request(name, code=code, seconds=seconds, skew=skew)
@@ -236,3 +275,7 @@ class House:
         waiting = [account.name for account, _ in self.store.read() if not account.polled]
         self._was_ready = self._was_ready or not waiting
         return self._was_ready, "" if self._was_ready else f"waiting for the first poll of {', '.join(waiting)}"
+
+
+def _is_in_use(limiter: Limiter) -> bool:
+    return limiter.is_in_use(asyncio.get_running_loop().time())

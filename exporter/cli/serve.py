@@ -73,5 +73,5 @@ def _listen(options: argparse.Namespace, house: app.House) -> web.Server:
     log = structlog.get_logger()
     for address in server.addresses:
         log.info("Listening on", address=address)
-        log.info(f"TLS is {'enabled' if server.tls else 'disabled'}.", http2=False, address=address)
+        log.info("TLS is enabled." if server.tls else "TLS is disabled.", http2=False, address=address)
     return server

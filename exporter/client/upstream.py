@@ -81,6 +81,11 @@ class Upstream:
         """All tasks of the account."""
         return await self._fetch("/v1/tasks", _task_list, cap=self._api.max_list_bytes)
 
+    async def prepare(self) -> None:
+        """Read the key and the authorities, as every request does. Raises PollError."""
+        self._key.read()
+        await self._opened()
+
     async def aclose(self) -> None:
         """Close every connection; a request under way fails."""
         self._parser.shutdown(wait=False, cancel_futures=True)

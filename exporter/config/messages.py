@@ -15,6 +15,7 @@ Mark = tuple[int, int]  # line and column, from 1
 MOST_PROBLEMS: Final = 200  # a wrong file altogether would else bury the first line of its report
 _LONGEST_QUOTE: Final = 40
 _SECRET_KEY: Final = re.compile(r"key|secret|token|passw|credential|proxy_url", re.IGNORECASE)
+_USERS: Final = "basic_auth_users"  # what stands there may be a password in the place of its hash
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}|http2")  # digits are in secrets, and in one known key
 _DURATION_LIKE: Final = re.compile(r"-?([0-9]+ ?(ms|[ywdhms]) ?)+")
 _WORD: Final = re.compile(r"[A-Za-z0-9_+=-]+")
@@ -101,7 +102,7 @@ def _line(mistake: Mistake, mark: Mark | None, *, name: str) -> str:
 
 
 def _is_secret(path: KeyPath) -> bool:
-    return any(isinstance(part, str) and _SECRET_KEY.search(part) for part in path)
+    return any(isinstance(part, str) and (part == _USERS or _SECRET_KEY.search(part)) for part in path)
 
 
 def _quoted(text: str) -> str:

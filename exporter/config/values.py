@@ -128,7 +128,7 @@ class Account:
         keys = {
             "access_key": None if self.access_key is None else "<secret>",
             "access_key_file": None if self.access_key_file is None else str(self.access_key_file),
-            "access_key_env": self.access_key_env,
+            "access_key_env": None if self.access_key_env is None else "<secret>",  # a key may stand there by mistake
         }
         return {
             "name": self.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from exporter.poller.loop import Poller
 
@@ -29,6 +29,9 @@ class Crew:
     def pollers(self) -> tuple[Poller, ...]:
         return tuple(self._pollers.values())
 
+    def is_polling(self, name: str) -> bool:
+        return name in self._loops or (name in self._pollers and not self._running)
+
     def beat_seconds(self, name: str) -> float | None:
         """When an account's loop last showed life, on the event loop's clock; None before it has begun."""
         return self._pollers[name].beat_seconds
@@ -46,20 +49,18 @@ class Crew:
             self._running = False
             await self._cancel(self._loops.values())
 
-    async def dismiss(self, names: Collection[str]) -> None:
-        """End these accounts' loops. When this returns none of them will record anything any more."""
-        loops = [self._loops.pop(name) for name in names if name in self._loops]
-        pollers = [self._pollers.pop(name) for name in names if name in self._pollers]
-        await self._cancel(loops)
-        for poller in pollers:
-            await poller.aclose()
+    async def halt(self, names: Iterable[str]) -> None:
+        """End these accounts' loops: what they have under way is dropped, and they record nothing any more."""
+        await self._cancel([self._loops.pop(name) for name in names if name in self._loops])
 
-    def take_on(self, pollers: Mapping[str, Poller]) -> None:
-        """Poll these accounts as well."""
+    def replace(self, gone: Iterable[str], pollers: Mapping[str, Poller]) -> list[Poller]:
+        """Poll these accounts in the place of those that were halted; gives the pollers that are to be closed."""
+        out = [self._pollers.pop(name) for name in {*gone, *pollers} if name in self._pollers]
         self._pollers |= pollers
         if self._running:
             self._start(pollers)
             self._changed.set()
+        return out
 
     async def aclose(self) -> None:
         for poller in self._pollers.values():

@@ -31,6 +31,7 @@ class Upstream(Protocol):
 
     async def get_task(self, task_id: str) -> Fetched[Task]: ...
     async def list_tasks(self) -> Fetched[TaskList]: ...
+    async def prepare(self) -> None: ...
     async def aclose(self) -> None: ...
 
 
@@ -92,9 +93,11 @@ class Poller:
 
     def unblock(self) -> None:
         """Forget that upstream wanted to be left alone, as its operator has come to mend things."""
-        if self._blocked_until_seconds:
-            self._blocked_until_seconds, self._refusals = 0.0, 0
-            self._store.record_block(self._account.name, None)
+        self._blocked_until_seconds, self._refusals = 0.0, 0
+
+    async def prepare(self) -> None:
+        """Read what every request needs. Raises PollError when it cannot be had."""
+        await self._upstream.prepare()
 
     async def aclose(self) -> None:
         await self._upstream.aclose()
@@ -104,13 +107,19 @@ class Poller:
         began_seconds = asyncio.get_running_loop().time()
         told = _Round()
         try:
-            if self._account.tasks == "all" or self._account.fetch == "list":
-                await self._poll_list(told)
-            else:
-                await self._poll_each(self._account.tasks, spread_seconds, told)
-        finally:
+            await self._poll_all(told, spread_seconds)
+        except Exception:
             self._store.record_round(self._account.name)
+            raise
+        # Not one that was cancelled, as by a reload: it has not come to an end.
+        self._store.record_round(self._account.name)
         self._tell(told, seconds=asyncio.get_running_loop().time() - began_seconds)
+
+    async def _poll_all(self, told: _Round, spread_seconds: float) -> None:
+        if self._account.tasks == "all" or self._account.fetch == "list":
+            await self._poll_list(told)
+        else:
+            await self._poll_each(self._account.tasks, spread_seconds, told)
 
     async def _poll_list(self, told: _Round) -> None:
         answer = await self._ask(self._upstream.list_tasks, told)

@@ -70,6 +70,10 @@ class Limiter:
         self._reserved.append(at_seconds)
         return at_seconds
 
+    def is_in_use(self, now_seconds: float) -> bool:
+        """Whether what was sent still counts."""
+        return bool(self._reserved) and self._reserved[-1] > now_seconds - _WINDOW_SECONDS
+
     def give_back(self, at_seconds: float) -> None:
         """A reserved request that will not be sent."""
         with contextlib.suppress(ValueError):

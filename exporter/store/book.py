@@ -35,7 +35,7 @@ class Book:
         schedules: Schedules | None = None,
         entries: Mapping[Key, Entry] | None = None,
     ) -> None:
-        self._policies = policies or {}
+        self._policies = {} if policies is None else policies  # one that is still empty may be filled later
         self._schedules = schedules or Schedules()
         self._entries = dict(entries or {})
         self._unsaved: set[Key] = set()

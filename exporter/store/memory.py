@@ -89,11 +89,13 @@ class Store:
         """Watch an account. Of one that is watched already, all is kept but the tasks that are no longer asked for."""
         ids = None if listed is None else tuple(listed)
         account = self._accounts.get(name) or _Account(name)
-        known = {
-            key: facts for key, facts in account.facts.items() if (ids is None or key in ids) and key not in excluded
-        }
+        before = {task_id: facts for task_id, facts in account.facts.items() if task_id not in excluded}
         account.interval, account.listed = interval, ids
-        account.facts = {task_id: TaskFacts(task_id) for task_id in ids or ()} | known
+        if ids is None:
+            account.facts = {task_id: facts for task_id, facts in before.items() if facts.task is not None}
+        else:
+            account.facts = {task_id: before.get(task_id, TaskFacts(task_id)) for task_id in ids}
+            account.dropped = 0  # a list to come will tell, if there is one
         self._accounts[name] = account
         self._count_tasks(account)
 

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.config import ConfigError, load_web
+from exporter.config import ClientAuth, ConfigError, WebConfig, load_web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from exporter.config.web_values import WebConfig
 
     Signature = tuple[int, ...] | None
 
+_Lifted = Callable[[WebConfig, WebConfig], bool]
+_Keep = Callable[[WebConfig, WebConfig], WebConfig]
 _log = structlog.get_logger()
 _FIXED: Mapping[str, Callable[[WebConfig], object]] = {  # what the server is built with
     "tls_server_config, on or off": lambda config: config.tls is not None,
     "rate_limit": lambda config: config.rate_limit,
 }
+
+
+_STRICTNESS = (ClientAuth.NONE, ClientAuth.IF_GIVEN, ClientAuth.REQUIRED)
+
+
+def _asks_less(before: WebConfig, config: WebConfig) -> bool:
+    """Whether clients that were turned away would be let in by their certificates, or by having none."""
+    if before.tls is None or config.tls is None:
+        return False
+    weaker = _STRICTNESS.index(config.tls.client_auth) < _STRICTNESS.index(before.tls.client_auth)
+    return weaker or bool(before.tls.client_allowed_sans and not config.tls.client_allowed_sans)
+
+
+def _keep_tls(before: WebConfig, config: WebConfig) -> WebConfig:
+    return replace(config, tls=before.tls)
+
+
+def _keep_users(before: WebConfig, config: WebConfig) -> WebConfig:
+    return replace(config, users=before.users)
+
+
+_PROTECTIONS: tuple[tuple[str, _Lifted, _Keep], ...] = (
+    ("basic_auth_users, to none", lambda before, config: bool(before.users) and not config.users, _keep_users),
+    ("client certificates, to fewer demands", _asks_less, _keep_tls),
+)
 
 
 def signature(path: Path) -> Signature:
@@ -64,6 +91,14 @@ class WebFile:
             _log.info("The web config file is valid again", file=str(self.path))
         self._fault, self._first = "", self._first or config
         self._tell_fixed(self._first, config)
+        return config if self._config is None else self._guarded(self._config, config)
+
+    def _guarded(self, before: WebConfig, config: WebConfig) -> WebConfig:
+        """No protection is lifted while we run: a file that is half written is valid, and has not said all yet."""
+        for name, lifted, keep in _PROTECTIONS:
+            if lifted(before, config):
+                config = keep(before, config)
+                self._tell_once(name)
         return config
 
     def _tell_fault(self, fault: str) -> None:
@@ -73,6 +108,10 @@ class WebFile:
 
     def _tell_fixed(self, first: WebConfig, config: WebConfig) -> None:
         for name, part in _FIXED.items():
-            if part(first) != part(config) and name not in self._told:
-                _log.warning("This change of the web config file takes effect at the next start", changed=name)
-                self._told.add(name)
+            if part(first) != part(config):
+                self._tell_once(name)
+
+    def _tell_once(self, name: str) -> None:
+        if name not in self._told:
+            _log.warning("This change of the web config file takes effect at the next start", changed=name)
+            self._told.add(name)

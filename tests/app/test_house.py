@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,9 @@ import pytest
 
 from builders import KEY, Clock, Scene, at, config_text, samples
 from exporter import app
-from exporter.config import ConfigFile, parse
+from exporter.config import ConfigError, ConfigFile, parse
 from exporter.simulator.faults import Fault, Kind
-from exporter.simulator.tasks import FROZEN, SimTask
+from exporter.simulator.tasks import FROZEN, Behaviour, SimTask
 from log_lines import written
 
 if TYPE_CHECKING:
@@ -272,3 +273,135 @@ def test_a_poll_loop_that_ends_ends_the_process() -> None:
         assert 1 == scene.clock.run(main())
     assert 'msg="A poll loop has ended" account=second' in lines.getvalue()
     assert "task=pollers" in lines.getvalue()
+
+
+def test_the_ledger_counts_by_the_configured_tolerance() -> None:
+    """A run within its grace is neither missed nor extra, whether the grace was there from the start or came by a reload."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.account.task(7001).behave(Behaviour(lag=timedelta(minutes=20)), scene.clock.now())
+        await scene.clock.until(at("2024-06-10 15:30:30Z"))
+        counts = [f"screenshotmax_task_{name}_runs_total{{{SHOP}}}" for name in ("expected", "missed", "extra")]
+        assert [4, 0, 0] == [(await scrape(client))[name] for name in counts]
+        scene.account.task(7001).behave(Behaviour(lag=timedelta(minutes=50)), scene.clock.now())
+        await load(scene, MAIN, missed_run="{grace: 55m}")
+        await scene.clock.until(at("2024-06-10 18:55:30Z"))
+        assert [0, 0] == [(await scrape(client))[name] for name in counts[1:]]
+
+    play(scenario, f"{MAIN}, missed_run: {{grace: 45m}}")
+
+
+def test_a_reload_of_a_changed_account_lifts_its_block_too() -> None:
+    """Its new loop asks at once, and nothing says that it keeps still."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.faults.add(Fault(status=429, retry_after="3600"), account="main")
+        await scene.clock.until(at("2024-06-10 11:32:00Z"))
+        scene.world.faults.clear()
+        await load(scene, MAIN, missed_run="{grace: 5m}")
+        await asyncio.sleep(1)
+        found = await scrape(client)
+        assert 1 == found['screenshotmax_up{account="main"}']
+        assert 'screenshotmax_api_blocked_until_timestamp_seconds{account="main"}' not in found
+
+    play(scenario, MAIN)
+
+
+def test_no_probe_sees_the_middle_of_a_reload() -> None:
+    """While loops are being ended, liveness and scrapes answer as before, and no bug is counted."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.faults.add(Fault(kind=Kind.HANG), account="second")
+        await scene.clock.until(at("2024-06-10 11:31:08Z"))
+        reloading = asyncio.create_task(load(scene, MAIN))
+        while not reloading.done():
+            assert 200 == (await client.get("/-/healthy")).status_code
+            assert 200 == (await client.get("/metrics")).status_code
+            await asyncio.sleep(0)
+        await reloading
+
+    assert "" == play(scenario, MAIN, SECOND)
+
+
+def test_readiness_waits_for_a_poll_that_has_finished() -> None:
+    """A first round that a reload breaks off has told nothing."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        await load(scene, f"{MAIN}, missed_run: {{grace: 5m}}")
+        assert 503 == (await client.get("/-/ready")).status_code
+        scene.world.faults.clear()
+        await asyncio.sleep(60)
+        assert 200 == (await client.get("/-/ready")).status_code
+
+    clock = Clock(at("2024-06-10 11:30:20Z"))
+    scene = Scene(clock, config_text(accounts=accounts(MAIN)), [hourly(7001)])
+    scene.world.faults.add(Fault(kind=Kind.HANG))
+
+    async def main() -> None:
+        async with scene.polling() as client:
+            await scenario(scene, client)
+
+    clock.run(main())
+
+
+def test_a_key_that_cannot_be_read_is_refused() -> None:
+    """The old configuration stays in force, its polls unbroken, rather than an account that cannot be polled."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        with pytest.raises(ConfigError, match=r"account main: access_key_file .*gone cannot be read"):
+            await load(scene, SECOND, "name: main, access_key_file: gone")
+        await asyncio.sleep(120)
+        found = await scrape(client)
+        assert 1 == found['screenshotmax_up{account="main"}']
+        assert not of(found, "second")
+
+    play(scenario, MAIN)
+
+
+def test_what_a_list_said_goes_with_the_list() -> None:
+    """Dropped tasks are none when ids are listed, and an id that was never fetched is none of all."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        assert 1 == (await scrape(client))['screenshotmax_tasks_dropped{account="main"}']
+        scene.world.faults.add(Fault(status=503))
+        await load(scene, f"{MAIN}, tasks: [7001, 7009]")
+        found = await scrape(client)
+        assert 0 == found['screenshotmax_tasks_dropped{account="main"}']
+        assert [name for name in found if 'task_id="7009"' in name]
+        await load(scene, MAIN)
+        assert not [name for name in await scrape(client) if 'task_id="7009"' in name]
+
+    play(scenario, f"{MAIN}, poll: {{max_tasks: 1}}")
+
+
+def test_exclusion_and_order_hold_before_the_next_poll() -> None:
+    """With upstream down, an excluded task is gone at once, and accounts stand as the configuration has them."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.faults.add(Fault(status=503))
+        await load(scene, SECOND, f"{MAIN}, exclude: [7002]")
+        found = await scrape(client)
+        assert not [name for name in found if 'task_id="7002"' in name]
+        assert [name for name in found if 'task_id="7001"' in name]
+        ups = [name for name in found if name.startswith("screenshotmax_up")]
+        assert ['screenshotmax_up{account="second"}', 'screenshotmax_up{account="main"}'] == ups
+
+    play(scenario, MAIN, SECOND)
+
+
+def test_no_budget_comes_of_going_and_coming_back() -> None:
+    """An account that reloads take out and put back has the requests of one minute only."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        ids = list(range(7001, 7010))
+        limited = f"{MAIN}, tasks: {ids}, api: {{requests_per_minute: 12}}"
+        began_at = scene.clock.now()
+        for _ in range(10):
+            await load(scene, limited)
+            await asyncio.sleep(1)
+            await load(scene, SECOND)
+            await asyncio.sleep(1)
+        of_main = [one for one in scene.world.seen if one.at >= began_at and one.path.startswith("/v1/tasks/7")]
+        assert 12 >= len(of_main) > 1
+
+    play(scenario, SECOND)

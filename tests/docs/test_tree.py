@@ -37,7 +37,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def named_paths(text: str) -> list[str]:
-    return re.findall(r"(?<![\w/.])(?:exporter|tests|docs|tools|requirements|\.ci)/[\w./-]*\w", text)
+    return re.findall(r"(?<![\w/.-])(?:exporter|tests|docs|tools|requirements|\.ci)/[\w./-]*\w", text)
 
 
 SOURCES = [

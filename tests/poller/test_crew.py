@@ -1,96 +1,116 @@
-"""Poll loops that come and go while others run on."""
+"""Poll loops that come and go while others run on: real pollers, on a clock that moves when all wait."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
-from exporter.poller import Crew
+from builders import KEY, Clock, at, config_text
+from exporter import app
+from exporter.config import parse
+from exporter.poller import Crew, Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+NOTHING = b'{"tasks": []}'
 
 
-class Loop:
-    """Stands where a Poller does: runs until cancelled, or until told to end."""
+class Wire(httpx.AsyncBaseTransport):
+    """Answers every list with nothing, and remembers whom and when."""
 
-    def __init__(self, error: Exception | None = None) -> None:
-        self.beat_seconds: float | None = None
-        self.end = asyncio.Event()
-        self.error = error
-        self.ran = self.closed = 0
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
-    async def run(self) -> None:
-        self.ran += 1
-        self.beat_seconds = asyncio.get_running_loop().time()
-        await self.end.wait()
-        if self.error:
-            raise self.error
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.headers["X-Access-Key"])
+        return httpx.Response(200, content=NOTHING, request=request)
 
-    async def aclose(self) -> None:
-        self.closed += 1
+    def since(self, mark: int) -> list[str]:
+        return sorted(set(self.asked[mark:]))
 
 
-async def settled() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
+def play(scenario: Callable[[Wire, dict[str, Poller]], Coroutine[None, None, None]]) -> None:
+    """The scenario with three pollers, of whom nobody runs yet; at its end no task is left."""
+    names = ("stays", "goes", "comes")
+    accounts = ", ".join(f"{{name: {name}, access_key: {KEY}-{name}}}" for name in names)
+    clock, wire = Clock(at("2024-06-10 12:00Z")), Wire()
+    config = parse(config_text(accounts=f"[{accounts}]"), name="config.yaml", directory=Path())
+    house = app.build(config, now=clock.now, host="test-host", transport=wire)
+
+    async def main() -> None:
+        await scenario(wire, dict(zip(names, house.pollers, strict=True)))
+        assert {asyncio.current_task()} == asyncio.all_tasks()
+
+    clock.run(main())
+
+
+def keys(*names: str) -> list[str]:
+    return sorted(f"{KEY}-{name}" for name in names)
+
+
+async def ended(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def test_loops_are_replaced_while_others_run_on() -> None:
-    """One that is dismissed is closed and never missed; one that is taken on runs; the rest notice nothing."""
-    stays, goes, comes = Loop(), Loop(), Loop()
+    """One that is halted asks no more, one that takes its place asks at once, the rest notice nothing."""
 
-    async def main() -> None:
-        crew = Crew({"stays": stays, "goes": goes})
+    async def scenario(wire: Wire, pollers: dict[str, Poller]) -> None:
+        crew = Crew({name: pollers[name] for name in ("stays", "goes")})
         running = asyncio.create_task(crew.run())
-        await settled()
-        await crew.dismiss({"goes", "a stranger"})
-        crew.take_on({"comes": comes})
-        await settled()
+        await asyncio.sleep(100)
+        assert keys("stays", "goes") == wire.since(0)
+        await crew.halt({"goes", "a stranger"})
+        assert (True, False) == (crew.is_polling("stays"), crew.is_polling("goes"))
+        assert [pollers["goes"]] == crew.replace({"goes"}, {"comes": pollers["comes"]})
+        mark = len(wire.asked)
+        await asyncio.sleep(100)
+        assert keys("stays", "comes") == wire.since(mark)
+        assert (pollers["stays"], pollers["comes"]) == crew.pollers
         assert not running.done()
-        assert (stays, comes) == crew.pollers
-        assert [(1, 0), (1, 1), (1, 0)] == [(each.ran, each.closed) for each in (stays, goes, comes)]
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await crew.aclose()
-        assert [1, 1, 1] == [each.closed for each in (stays, goes, comes)]
-        assert 1 == len(asyncio.all_tasks())
+        await ended(running)
 
-    asyncio.run(main())
+    play(scenario)
 
 
 def test_all_may_go_before_others_come() -> None:
     """A crew without anybody waits for the next."""
-    goes, comes = Loop(), Loop()
 
-    async def main() -> None:
-        crew = Crew({"only": goes})
+    async def scenario(wire: Wire, pollers: dict[str, Poller]) -> None:
+        crew = Crew({"goes": pollers["goes"]})
         running = asyncio.create_task(crew.run())
-        await settled()
-        await crew.dismiss(["only"])
-        await settled()
-        crew.take_on({"only": comes})
-        await settled()
-        assert (False, 1) == (running.done(), comes.ran)
-        running.cancel()
+        await asyncio.sleep(1)
+        await crew.halt(["goes"])
+        await asyncio.sleep(100)
+        assert keys("goes") == wire.since(0)
+        crew.replace({"goes"}, {"comes": pollers["comes"]})
+        mark = len(wire.asked)
+        await asyncio.sleep(1)
+        assert keys("comes") == wire.since(mark)
+        await ended(running)
 
-    asyncio.run(main())
+    play(scenario)
 
 
 @pytest.mark.parametrize("later", [True, False])
-@pytest.mark.parametrize("error", [None, ValueError("broken")])
-def test_a_loop_that_ends_ends_the_crew(error: Exception | None, later: bool) -> None:
+def test_a_loop_that_ends_ends_the_crew(later: bool) -> None:
     """Whether it was there from the start or came later: the crew ends as its loop did and takes the others along."""
-    stays, broken = Loop(), Loop(error)
 
-    async def main() -> None:
-        crew = Crew({"stays": stays} if later else {"stays": stays, "broken": broken})
+    async def scenario(_wire: Wire, pollers: dict[str, Poller]) -> None:
+        crew = Crew({name: pollers[name] for name in (["stays"] if later else ["stays", "comes"])})
         running = asyncio.create_task(crew.run())
-        await settled()
+        await asyncio.sleep(1)
         if later:
-            crew.take_on({"broken": broken})
-            await settled()
-        broken.end.set()
+            crew.replace((), {"comes": pollers["comes"]})
+            await asyncio.sleep(1)
+        next(task for task in asyncio.all_tasks() if task.get_name() == "poller of comes").cancel()
         (outcome,) = await asyncio.gather(running, return_exceptions=True)
-        assert error is outcome
-        assert 1 == len(asyncio.all_tasks())
+        assert isinstance(outcome, asyncio.CancelledError)
 
-    asyncio.run(main())
+    play(scenario)

@@ -108,3 +108,43 @@ def test_what_the_next_start_brings(tmp_path: Path) -> None:
             file.current()
     changed = [line.partition("changed=")[2] for line in log.getvalue().splitlines()]
     assert ['"tls_server_config, on or off"', "rate_limit"] == changed
+
+
+HASH = "$2b$04$" + "abcdefghijklmnopqrstuO" + "0123456789012345678901234567890"
+OPEN, LOCKED = "", f"basic_auth_users: {{anna: {HASH}}}\n"
+TLS = "tls_server_config: {cert_file: c, key_file: k%s}\n"
+DEMANDING = TLS % ", client_ca_file: a, client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [one]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        (LOCKED, OPEN, True),
+        (LOCKED, FRAMES % "deny", True),
+        (LOCKED, LOCKED.replace("anna", "ben"), False),
+        (OPEN, LOCKED, False),
+        (DEMANDING, TLS % "", True),
+        (
+            DEMANDING,
+            DEMANDING.replace("RequireAndVerify", "Verify")
+            .replace("ClientCert,", "ClientCertIfGiven,")
+            .replace(", client_allowed_sans: [one]", ""),
+            True,
+        ),
+        (DEMANDING, DEMANDING.replace(", client_allowed_sans: [one]", ""), True),
+        (DEMANDING, DEMANDING.replace("[one]", "[two]"), False),
+        (TLS % "", DEMANDING, False),
+    ],
+)
+def test_no_protection_is_lifted_while_it_runs(tmp_path: Path, before: str, after: str, kept: bool) -> None:
+    """A file that asks for less, perhaps as it is half written, is obeyed at the next start only, which is told once."""
+    path = tmp_path / "web.yml"
+    file = WebFile(path)
+    with written() as lines:
+        put(path, before)
+        first = file.current()
+        for round_number in range(2):
+            put(path, after + "#" * round_number)
+            now = file.current()
+            assert kept == ((first.users, first.tls) == (now.users, now.tls))
+    assert kept == (1 == lines.getvalue().count("takes effect at the next start"))
