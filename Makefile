@@ -13,8 +13,9 @@ demo: environment ## simulator and exporter together on loopback; options in ARG
 test: environment components ## lint, then every test on the oldest and the newest Python found; pytest options in ARGS
 	@tools/test.sh $(ARGS)
 
-bench: environment ## what a scrape costs, as ratios within one run
+bench: environment ## what a scrape costs, as ratios within one run, and what memory tasks take
 	@.venv/bin/python bench/scrape.py
+	@.venv/bin/python bench/memory.py
 
 soak: environment ## simulated worlds for 10 minutes, or MINUTES [SEED] in ARGS; stops at the first fault, seeds printed
 	@tools/soak.sh $(ARGS)

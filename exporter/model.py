@@ -118,6 +118,17 @@ class TaskList:
     unreadable: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `total` exporters that share the tasks, counted from 0."""
+
+    ordinal: int = 0
+    total: int = 1
+
+
+UNSHARDED = Shard()
+
+
 class PollError(Exception):
     """A poll that gave no evidence. `reason` is the label value; `detail` is safe to log (it never quotes upstream)."""
 

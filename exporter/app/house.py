@@ -15,8 +15,8 @@ from exporter.client import KeySource, Upstream
 from exporter.config import Account, ConfigError, format_duration, to_yaml
 from exporter.explain import explain
 from exporter.metrics import ReportCollector, build_registry
-from exporter.model import PollError
-from exporter.poller import Crew, Limiter, Poller
+from exporter.model import UNSHARDED, PollError
+from exporter.poller import Crew, Limiter, Poller, share
 from exporter.reload import Effects, Reloader
 from exporter.report import Reporter
 from exporter.schedule import Schedules
@@ -24,7 +24,7 @@ from exporter.store import Book, Keeper, Store
 from exporter.web import Place, Sources, build_web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     import httpx
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from exporter.config import Config
     from exporter.explain import Explanation
     from exporter.ledger import Entry
-    from exporter.model import Policy, Report, TaskReport
+    from exporter.model import Policy, Report, Shard, TaskReport
     from exporter.reload import File
     from exporter.store.book import Key
     from exporter.store.keeper import File as LedgerFile
@@ -63,14 +63,16 @@ def build(
     entries: Mapping[Key, Entry] | None = None,
     ledger_file: LedgerFile | None = None,
     reloading: Reloading | None = None,
+    shard: Shard = UNSHARDED,
 ) -> House:
     """Wire the house. `now` is the wall clock (aware UTC); `transport` stands in for the network.
 
     `entries` are the ledger's that an earlier run saved; with a `ledger_file` they are that file's, and saved to it.
-    Without `reloading` the configuration stays for life. Raises ValueError for a telemetry path that is not one.
+    Without `reloading` the configuration stays for life. Of its tasks only the `shard`'s are watched.
+    Raises ValueError for a telemetry path that is not one, ConfigError where there are too many shards for an account.
     """
     saved = ledger_file.entries() if ledger_file is not None else entries
-    house = House(config, now=now, host=host, transport=transport, entries=saved)
+    house = House(config, now=now, host=host, transport=transport, entries=saved, shard=shard)
     house.keep_ledger(ledger_file)
     if reloading is not None:
         house.allow_reloads(reloading)
@@ -92,8 +94,9 @@ class House:
         host: str,
         transport: httpx.AsyncBaseTransport | None,
         entries: Mapping[Key, Entry] | None,
+        shard: Shard,
     ) -> None:
-        self._now, self._host, self._transport = now, host, transport
+        self._now, self._host, self._transport, self._shard = now, host, transport, shard
         self._schedules = Schedules()
         self._policies: dict[str, Callable[[str], Policy]] = {}  # read by both who judge
         self.store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
@@ -102,9 +105,9 @@ class House:
         self._limiters: dict[str, Limiter] = {}
         self._accounts: dict[str, Account] = {}
         self._was_ready = False
-        self._adopt(config)
+        self._adopt(config, share(config, shard))
         self._record_reload(successful=True)
-        self._crew = Crew({account.name: self._poller(account) for account in config.accounts})
+        self._crew = Crew({name: self._poller(account) for name, account in self._accounts.items()})
 
     def keep_ledger(self, file: LedgerFile | None) -> None:
         self._keeper = Keeper(self.store, file, on_error=self._caught)
@@ -115,7 +118,12 @@ class House:
 
     def open_web(self, telemetry_path: str, place: Place, *, reload_by_request: bool) -> None:
         collector = ReportCollector(
-            self.report, polled=self._how_often, version=__version__, revision=REVISION, on_error=self._caught
+            self.report,
+            polled=self._how_often,
+            version=__version__,
+            revision=REVISION,
+            on_error=self._caught,
+            shard=self._shard,
         )
         sources = Sources(
             report=self.report,
@@ -163,13 +171,14 @@ class House:
         An account that is the same in both is polled on as if nothing had happened; of one that has changed, evidence,
         ledger and counters stay. An answer that comes late for an account that went is dropped with its request.
         """
-        changed = [each for each in config.accounts if not self._is_polled_as(each)]
-        gone = self._accounts.keys() - {account.name for account in config.accounts}
+        accounts = share(config, self._shard)
+        changed = [each for each in accounts if not self._is_polled_as(each)]
+        gone = self._accounts.keys() - {account.name for account in accounts}
         new = await self._hired(changed, config)
         self._is_ready()  # what is true before the new ones come
         await self._crew.halt(new.keys() | gone)
         # From here on nothing is awaited: whoever looks sees the one configuration or the other.
-        self._adopt(config)
+        self._adopt(config, accounts)
         replaced = self._crew.replace(gone, new)
         for poller in self._crew.pollers:
             poller.unblock()
@@ -204,17 +213,17 @@ class House:
         await self._keeper.aclose()
         await self._crew.aclose()
 
-    def _adopt(self, config: Config) -> None:
-        """Watch what this configuration names, and nothing else."""
-        before, self._accounts = self._accounts, {account.name: account for account in config.accounts}
+    def _adopt(self, config: Config, accounts: Sequence[Account]) -> None:
+        """Watch these accounts, this shard's part of the configuration, and nothing else."""
+        before, self._accounts = self._accounts, {account.name: account for account in accounts}
         self._config = config
         self._policies.clear()
-        self._policies.update({account.name: account.policy for account in config.accounts})
+        self._policies.update({account.name: account.policy for account in accounts})
         for name, account in before.items():
             if name not in self._accounts or self._accounts[name].api.base_url != account.api.base_url:
                 self.store.remove_account(name)
-        self._limit(config.accounts)
-        for account in config.accounts:
+        self._limit(accounts)
+        for account in accounts:
             listed = None if account.tasks == "all" else account.tasks
             self.store.add_account(
                 account.name, interval=account.poll.interval, listed=listed, excluded=account.exclude
@@ -231,7 +240,15 @@ class House:
             observe=partial(self._observe, account.name),
             transport=self._transport,
         )
-        return Poller(account, upstream, self.store, now=self._now, host=self._host, limiter=self._limiter(account))
+        return Poller(
+            account,
+            upstream,
+            self.store,
+            now=self._now,
+            host=self._host,
+            limiter=self._limiter(account),
+            shard=self._shard,
+        )
 
     def _limiter(self, account: Account) -> Limiter:
         return self._limiters.setdefault(account.name, Limiter(account.api.requests_per_minute))
@@ -257,8 +274,8 @@ class House:
         _log.error("Internal error", where=where, error=sys.exception())
 
     def _how_often(self) -> str:
-        """For the HELP of what is polled: `every 1m`, or `every 1m to 5m` where accounts differ."""
-        intervals = sorted({account.poll.interval for account in self._accounts.values()})
+        """For the HELP, alike on all shards: `every 1m`, or `every 1m to 5m` where accounts differ."""
+        intervals = sorted({account.poll.interval for account in self._config.accounts})
         return "every " + " to ".join(dict.fromkeys(format_duration(each) for each in (intervals[0], intervals[-1])))
 
     def _is_healthy(self) -> bool:

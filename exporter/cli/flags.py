@@ -6,6 +6,7 @@ import argparse
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 _SPAN = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?|([0-9]{1,5})", re.ASCII)
 _RELOAD_INTERVALS = (timedelta(seconds=1), timedelta(days=1))
@@ -67,6 +68,27 @@ def add_reload_flags(parser: argparse.ArgumentParser) -> None:
         type=reload_interval,
         default=timedelta(seconds=5),
         help="how often the file is looked at, in seconds or as 5m (default: 5s)",
+    )
+
+
+def add_shard_flags(parser: argparse.ArgumentParser) -> None:
+    """Named and counted as those of kube-state-metrics."""
+    parser.add_argument(
+        "--shard",
+        dest="shard",
+        metavar="N",
+        type=ordinal,
+        default=0,
+        help="which of the shards this one is, from 0; auto: the number at the end of POD_NAME, or of the host's name"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--total-shards",
+        dest="total_shards",
+        metavar="N",
+        type=count,
+        default=1,
+        help="how many exporters share the tasks (default: %(default)s)",
     )
 
 
@@ -139,6 +161,14 @@ def reload_interval(text: str) -> timedelta:
     if not least <= span <= most:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a time from 1s to 24h, such as 30s, 5m or 30")
     return span
+
+
+def ordinal(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit() and int(text) < 1_000_000):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 0 to 999999, or auto")
+    return int(text)
 
 
 def count(text: str) -> int:

@@ -61,6 +61,7 @@ def _add_serve(verbs: argparse._SubParsersAction[Parser]) -> None:
     flags.add_storage_path(verb, "file that the ledger is kept in over restarts (default: in memory only)")
     flags.add_reload_flags(verb)
     flags.add_web_flags(verb, port=DEFAULT_PORT)
+    flags.add_shard_flags(verb)
     flags.add_log_flags(verb, level="info")
 
 

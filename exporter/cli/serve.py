@@ -14,6 +14,7 @@ from exporter import BRANCH, REVISION, __version__, app, logs, web
 from exporter.cli.loading import leave
 from exporter.cli.parser import DEFAULT_PORT
 from exporter.cli.running import run_to_the_end, utc_now
+from exporter.cli.sharding import find_shard
 from exporter.cli.storage import open_ledger_or_exit
 from exporter.config import ConfigError, ConfigFile
 from exporter.schedule import zones_version
@@ -22,16 +23,19 @@ from exporter.store import LedgerError
 if TYPE_CHECKING:
     import argparse
 
+    from exporter.model import Shard
+
 
 def run(options: argparse.Namespace) -> int:
-    """Exits 0 after a signal, 1 for a bad configuration, ledger or address, 2 for a bad path."""
+    """Exits 0 after a signal, 1 for a bad configuration, ledger or address, 2 for a bad path or shard."""
     logs.configure(level=options.log_level, form=options.log_format)
     log = structlog.get_logger()
     log.info("Starting screenshotmax_exporter", version=__version__, branch=BRANCH, revision=REVISION)
     log.info("Build context", python=platform.python_version(), platform=sys.platform, zones=zones_version())
     try:
         place = web.locate(external_url=options.external_url, route_prefix=options.route_prefix)
-        house = _build(options, place)
+        shard = find_shard(options, environment=os.environ, host=socket.gethostname())
+        house = _build(options, place, shard)
         server = _listen(options, house)
     except ValueError as error:
         options.parser.error(str(error))
@@ -40,12 +44,14 @@ def run(options: argparse.Namespace) -> int:
     return run_to_the_end(app.serve(house, server))
 
 
-def _build(options: argparse.Namespace, place: web.Place) -> app.House:
+def _build(options: argparse.Namespace, place: web.Place, shard: Shard) -> app.House:
     """Raises ConfigError, LedgerError, and ValueError for a telemetry path that is not one."""
     file = ConfigFile(options.config_file)
     content = file.read()
     config = file.parse(content)
     structlog.get_logger().info("Loaded config file", file=str(options.config_file), accounts=len(config.accounts))
+    if shard.total > 1:
+        structlog.get_logger().info("Sharing the tasks", shard=shard.ordinal, total_shards=shard.total)
     return app.build(
         config,
         now=utc_now,
@@ -59,6 +65,7 @@ def _build(options: argparse.Namespace, place: web.Place) -> app.House:
             watch_every=options.auto_reload_interval if options.auto_reload else None,
             by_request=options.enable_lifecycle,
         ),
+        shard=shard,
     )
 
 

@@ -10,13 +10,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from exporter.metrics.rows import ACCOUNT_LABELS, ACCOUNT_ROWS, TASK_LABELS, TASK_ROWS, Row, Subject
+from exporter.model import UNSHARDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
-    from exporter.model import LastReload, Report
+    from exporter.model import LastReload, Report, Shard
 
 _WHERE_ERRORS_ARE_CAUGHT = ("poll", "report", "scrape", "page", "ledger", "reload")
 _DURATION = (
@@ -36,11 +37,13 @@ class ReportCollector(Collector):
         version: str,
         revision: str,
         on_error: Callable[[str], None],
+        shard: Shard = UNSHARDED,
     ) -> None:
         self._report = report
         self._polled = polled
         self._build = (version, revision, platform.python_version())
         self._on_error = on_error
+        self._shard = shard
 
     def describe(self) -> Iterable[Metric]:
         polled = f" Polled {self._polled()}."
@@ -50,6 +53,7 @@ class ReportCollector(Collector):
             yield account_row.family(ACCOUNT_LABELS, "")
         yield HistogramMetricFamily(*_DURATION, labels=ACCOUNT_LABELS)
         yield _build_info(self._build)
+        yield from _sharding(self._shard)
         yield from _last_reload(None)
         yield _ledger_recoveries(0)
         yield _internal_errors({})
@@ -64,6 +68,7 @@ class ReportCollector(Collector):
             yield from self._filled(account_row, account_row.family(ACCOUNT_LABELS, ""), accounts)
         yield _durations(report)
         yield _build_info(self._build)
+        yield from _sharding(self._shard)
         yield from _last_reload(report.last_reload)
         yield _ledger_recoveries(report.ledger_recoveries)
         yield _internal_errors(report.internal_errors)
@@ -106,6 +111,19 @@ def _build_info(values: tuple[str, str, str]) -> Metric:
     )
     family.add_metric(values, 1.0)
     return family
+
+
+def _sharding(shard: Shard) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "screenshotmax_exporter_shard_ordinal",
+        "Which of the shards that share the tasks this exporter is, from 0.",
+        value=float(shard.ordinal),
+    )
+    yield GaugeMetricFamily(
+        "screenshotmax_exporter_total_shards",
+        "How many shards share the tasks, as this exporter was told; 1: it watches them all.",
+        value=float(shard.total),
+    )
 
 
 def _last_reload(last: LastReload | None) -> Iterator[Metric]:

@@ -5,5 +5,6 @@ from __future__ import annotations
 from exporter.poller.crew import Crew
 from exporter.poller.loop import Poller, Upstream
 from exporter.poller.pace import Limiter
+from exporter.poller.share import share
 
-__all__ = ["Crew", "Limiter", "Poller", "Upstream"]
+__all__ = ["Crew", "Limiter", "Poller", "Upstream", "share"]

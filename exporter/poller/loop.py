@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
-from exporter.model import PollError, Reason
+from exporter.model import UNSHARDED, PollError, Reason
 from exporter.poller.pace import Limiter, pause_after, stable_offset, wait_between_rounds
+from exporter.poller.share import owns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from exporter.client import Fetched
     from exporter.config import Account
-    from exporter.model import Task, TaskList
+    from exporter.model import Shard, Task, TaskList
     from exporter.store import Store
 
 WORKERS = 4  # requests of one account under way at once
@@ -50,7 +51,8 @@ class _Round:
 class Poller:
     """Polls one account. `now` is the wall clock; waiting is done on the event loop's monotonic one.
 
-    `host` is anything that tells this exporter's machine from others: it only spreads the requests.
+    `host` is anything that tells this exporter's machine from others: it only spreads the requests. The account is the
+    `shard`'s part of it (see share); of a list only the shard's tasks are kept.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class Poller:
         now: Callable[[], datetime],
         host: str,
         limiter: Limiter | None = None,
+        shard: Shard = UNSHARDED,
     ) -> None:
         self._account = account
         self._upstream = upstream
         self._store = store
         self._now = now
-        self._offset = stable_offset(account.name, host) if account.fetch == "list" else None
+        self._shard = shard
+        self._offset = stable_offset(account.name, host, shard=shard) if account.fetch == "list" else None
         self._listed = None if account.tasks == "all" else frozenset(account.tasks)
         self._limiter = limiter or Limiter(account.api.requests_per_minute)
         self._blocked_until_seconds = 0.0
@@ -127,9 +131,9 @@ class Poller:
             return
         wanted = [task for task in answer.value.tasks if self._wanted(task.id)]
         most = self._account.poll.max_tasks
-        # Of too many the lowest ids, so that a list in another order watches the same tasks.
-        kept = wanted if len(wanted) <= most else sorted(wanted, key=lambda task: int(task.id))[:most]
-        dropped = len(wanted) - len(kept)
+        # Of too many the lowest ids, so that a list in another order, and every shard, watches the same tasks.
+        ranked = wanted if len(wanted) <= most else sorted(wanted, key=lambda task: int(task.id))
+        kept, dropped = self._own(ranked[:most]), len(self._own(ranked[most:]))
         told.tasks, told.unreadable, told.dropped = len(kept), answer.value.unreadable, dropped
         self._store.record_list(
             self._account.name,
@@ -142,6 +146,9 @@ class Poller:
 
     def _wanted(self, task_id: str) -> bool:
         return task_id not in self._account.exclude and (self._listed is None or task_id in self._listed)
+
+    def _own(self, tasks: list[Task]) -> list[Task]:
+        return [task for task in tasks if owns(self._shard, self._account.name, task.id)]
 
     async def _poll_each(self, ids: Sequence[str], spread_seconds: float, told: _Round) -> None:
         """Each id once, over a fixed set of workers; the round ends when all are answered, so none overlaps itself."""

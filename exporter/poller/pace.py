@@ -6,13 +6,18 @@ import contextlib
 import hashlib
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from exporter.model import Reason
+from exporter.model import UNSHARDED, Reason
+
+if TYPE_CHECKING:
+    from exporter.model import Shard
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _OFFSET = timedelta(seconds=2)  # fires and deadlines fall on whole minutes
-_SPREAD = timedelta(seconds=5)
+_SPREAD_SECONDS = 5
+_MOST_SLOTS = 50  # a second for each shard, all of them within the minute
 _WINDOW_SECONDS = 60.0
 _DENIED = frozenset({Reason.HTTP_402, Reason.HTTP_423})  # unpaid, out of quota: nothing that a minute mends
 _DENIED_PAUSE = timedelta(minutes=5)
@@ -20,13 +25,17 @@ _REFUSED_PAUSE = timedelta(minutes=1)
 _MOST_PAUSE = timedelta(hours=1)
 
 
-def stable_offset(account: str, host: str) -> timedelta:
+def stable_offset(account: str, host: str, *, shard: Shard = UNSHARDED) -> timedelta:
     """How long after the minute this exporter's list polls begin: 2 to 7 s, the same at every start.
 
-    Spread by account and host, so that the world's exporters do not knock in the same second.
+    Spread by account and host, so that the world's exporters do not knock in the same second. Each shard has whole
+    seconds of its own, so more than five take as many seconds as they are; the account says which shard is first.
     """
+    first = int.from_bytes(hashlib.sha256(account.encode()).digest()[:4])
+    slot = (first + shard.ordinal) % shard.total % _MOST_SLOTS
     digest = hashlib.sha256(f"{account}\0{host}".encode()).digest()
-    return _OFFSET + _SPREAD * (int.from_bytes(digest[:4]) / 2**32)
+    within = int.from_bytes(digest[:4]) / 2**32
+    return _OFFSET + timedelta(seconds=max(_SPREAD_SECONDS // shard.total, 1) * (slot + within))
 
 
 def wait_between_rounds(began_at: datetime, interval: timedelta, *, offset: timedelta | None) -> timedelta:

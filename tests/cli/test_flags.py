@@ -29,6 +29,11 @@ from exporter.cli import build_parser
         ([], "auto_reload", False),
         (["--config.enable-auto-reload"], "auto_reload", True),
         (["--no-config.enable-auto-reload"], "auto_reload", False),
+        ([], "shard", 0),
+        (["--shard=3"], "shard", 3),
+        (["--shard=auto"], "shard", "auto"),
+        ([], "total_shards", 1),
+        (["--total-shards=16"], "total_shards", 16),
     ],
 )
 def test_flags_of_the_daemon(words: list[str], value: str, expected: object) -> None:
@@ -75,6 +80,16 @@ def test_bad_auto_reload_intervals(text: str, capsys: pytest.CaptureFixture[str]
         f"argument --config.auto-reload-interval: found {text!r}, expected a time from 1s to 24h, such as 30s, 5m or 30"
     )
     assert capsys.readouterr().err.endswith(f"serve: error: {told}\n")
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "first", "AUTO", "1000000", "\u0663", " 1"])
+def test_bad_shards(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shard is a whole number or auto, a number of shards at least 1; anything else is bad flags with one sentence."""
+    assert 2 == run("serve", f"--shard={text}")
+    told = f"argument --shard: found {text!r}, expected a whole number from 0 to 999999, or auto"
+    assert capsys.readouterr().err.endswith(f"serve: error: {told}\n")
+    assert 2 == run("serve", f"--total-shards={text.replace('1000000', '0')}")
+    assert "argument --total-shards: found" in capsys.readouterr().err
 
 
 def test_sockets_come_from_one_place(capsys: pytest.CaptureFixture[str]) -> None:

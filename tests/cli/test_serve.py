@@ -53,6 +53,25 @@ def test_a_bad_telemetry_path(good: Path, path: str, capsys: pytest.CaptureFixtu
     assert f"telemetry path {path!r}: expected a plain path of its own, such as /metrics" in err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--shard=4", "--total-shards=4"), 2, "--shard=4: found shard 4, expected 0 to 3 with --total-shards=4\n"),
+        (
+            ("--total-shards=31",),
+            1,
+            "account main: requests_per_minute: 60 for 31 shards: found 1 for each, expected at least 2\n",
+        ),
+    ],
+)
+def test_a_shard_that_cannot_be(
+    good: Path, words: tuple[str, ...], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that there is not is bad flags; more of them than the configuration has requests for is a bad one."""
+    assert code == run("--config.file", good, *words, "--web.listen-address=nowhere", "--log.level=error")
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_a_bad_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every mistake is told before anything listens, each on a line, and the code is 1."""
     file = tmp_path / "config.yaml"

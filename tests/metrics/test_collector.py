@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from builders import a_task, at, samples
 from exporter.metrics import ReportCollector, build_registry
-from exporter.model import Policy, Problem, Reason, Report, State
+from exporter.model import Policy, Problem, Reason, Report, Shard, State
 from exporter.report import Reporter
 from exporter.store import Store
 
@@ -123,6 +123,16 @@ def test_described_and_collected_are_the_same() -> None:
     )
     described = {(family.name, family.type, family.documentation) for family in collector.describe()}
     assert described == {(family.name, family.type, family.documentation) for family in collector.collect()}
+
+
+def test_a_shard_says_which_it_is() -> None:
+    """Ordinal and number of shards are those that the collector was made with."""
+    report = Report(NOW, (), ())
+    collector = ReportCollector(
+        lambda: report, polled=str, version="", revision="", on_error=lambda where: None, shard=Shard(2, 5)
+    )
+    shown = samples(generate_latest(build_registry(collector)).decode())
+    assert (2, 5) == (shown["screenshotmax_exporter_shard_ordinal"], shown["screenshotmax_exporter_total_shards"])
 
 
 def test_polled_families_say_so() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from builders import at
-from exporter.model import Reason
+from exporter.model import Reason, Shard
 from exporter.poller.pace import Limiter, pause_after, stable_offset, wait_between_rounds
 
 MINUTE = timedelta(minutes=1)
@@ -42,6 +42,34 @@ def test_the_offset_is_stable_and_spread() -> None:
     assert stable_offset("main", "host-1").total_seconds() == offsets[1]
     assert all(2 <= offset < 7 for offset in offsets)
     assert 150 < min(sum(int(offset) == second for offset in offsets) for second in range(2, 7))
+
+
+@pytest.mark.parametrize(
+    ("total", "seconds"), [(2, range(2, 6)), (3, range(2, 5)), (5, range(2, 7)), (30, range(2, 32))]
+)
+@pytest.mark.parametrize("account", ["main", "second", "third"])
+def test_shards_have_seconds_of_their_own(account: str, total: int, seconds: range) -> None:
+    """No two shards of an account begin in the same second, on whatever hosts they and their replicas run."""
+    hosts = [f"host-{number}" for number in range(50)]
+    begun = [
+        {int(stable_offset(account, host, shard=Shard(ordinal, total)).total_seconds()) for host in hosts}
+        for ordinal in range(total)
+    ]
+    assert set(seconds) == set().union(*begun)
+    assert len(seconds) == sum(map(len, begun))
+
+
+def test_the_first_second_is_not_the_same_shards_for_all_accounts() -> None:
+    """A shard with many accounts spreads its polls over all the seconds there are."""
+    shard = Shard(0, 4)
+    begun = [int(stable_offset(f"account-{n}", "host", shard=shard).total_seconds()) for n in range(400)]
+    assert 70 < min(begun.count(second) for second in range(2, 6))
+
+
+def test_any_number_of_shards_begins_within_the_minute() -> None:
+    """Beyond fifty shards seconds are shared, so that none begins in the next minute."""
+    offsets = [stable_offset("main", "host", shard=Shard(n, 300)).total_seconds() for n in range(300)]
+    assert 2 <= min(offsets) <= max(offsets) < 52
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""Values that are wrong are refused when the chart is rendered, in words that say where and what; no secret is quoted."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from charts import CHART, MODES, Helm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from charts import Json
+
+pytestmark = pytest.mark.real
+
+DEFAULT = ("--values", MODES["default"])
+# Values, and the place and the word that both versions of Helm tell of them, each in its own form.
+SHAPES = (
+    ("existingSecret.nam=x", "existingSecret", "nam"),
+    ("replica=2", "", "replica"),
+    ("replicas=two", "replicas", "integer"),
+    ("replicas=-1", "replicas", "0"),
+    ("image.pullPolicy=Sometimes", "image.pullPolicy", "IfNotPresent"),
+    ("image.digest=sha256:abc", "image.digest", "pattern"),
+    ("image.tag=1", "image.tag", "string"),
+    ("containerPort=80", "containerPort", "024"),
+    ("sharding.totalShards=0", "sharding.totalShards", "1"),
+    ("persistence.accessModes[0]=ReadOnlyMany", "persistence.accessModes.0", "ReadWriteOnce"),
+    ("persistence.retentionPolicy.whenGone=Delete", "persistence.retentionPolicy", "whenGone"),
+    ("log.level=loud", "log.level", "debug"),
+    ("web.telemetryPath=metrics", "web.telemetryPath", "pattern"),
+    ("webConfig.basic_auth_user.x=y", "webConfig", "basic_auth_user"),
+    ("serviceMonitor.interval=soon", "serviceMonitor.interval", "pattern"),
+    ("podMonitor.tlsconfig.ca=x", "podMonitor", "tlsconfig"),
+    ("prometheusRule.overrides.A.severity=critical", "prometheusRule.overrides.A", "severity"),
+    ("networkPolicy.enabled=yes", "networkPolicy.enabled", "boolean"),
+    ("extraArgs[0]=web.enable-lifecycle", "extraArgs.0", "pattern"),
+    ("extraSecretMounts[0].name=x,extraSecretMounts[0].secretName=y", "extraSecretMounts.0", "mountPath"),
+    ("config.pol.interval=1m", "config", "pol"),
+    ("config.poll.intervall=1m", "config.poll", "intervall"),
+    ("config.accounts[0].name=a,config.accounts[0].acces_key_file=b", "config.accounts.0", "acces_key_file"),
+    ("config.api.requests_per_minute=1", "config.api.requests_per_minute", "2"),
+)
+
+
+@pytest.mark.parametrize(("values", "place", "word"), SHAPES)
+def test_a_value_of_the_wrong_shape_is_refused(helm: Helm, values: str, place: str, word: str) -> None:
+    """The schema names the place and what was found or expected there; the exporter's own configuration is held to its own."""
+    told = helm.refusal(*DEFAULT, "--set", values)
+    places = (f"- {place or '(root)'}: ", f"- at '{'/' if place else ''}{place.replace('.', '/')}': ")
+
+    (line,) = [line for line in told.splitlines() if line.startswith(places)]
+    assert word in line
+
+
+CLAIM = "persistence.enabled=true,persistence.existingClaim=mine"
+USERS = "webConfig.basic_auth_users.someone=x"
+CLIENTS = "webConfig.tls_server_config.client_auth_type=RequireAndVerifyClientCert"
+LONG = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0]"
+# Tried in tests/helm/test_sidecar.py.
+OF_THE_SIDECAR = ("sidecar.native needs Kubernetes ", "set sidecar.enabled of screenshotmax-exporter, ")
+# Values, and the sentence.
+CONTRADICTIONS = (
+    ("existingSecret.name=", "config.accounts of main: access_key_file is /run/secrets/screenshotmax/main, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name"),
+    ("config.accounts[0].name=a,config.accounts[0].access_key=very-secret", "config.accounts of a: access_key would be readable in a ConfigMap: put it into a Secret and name that in existingSecret.name, or set secretConfig"),
+    (f"{LONG}.tasks[0]=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
+    (f"{LONG}.exclude[0]=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
+    (f"{LONG}.overrides[0].id=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
+    (f"{USERS},webConfigExistingSecret.name=x", "webConfig and webConfigExistingSecret.name exclude each other: give the web configuration once"),
+    ("sharding.totalShards=3,replicas=2", "sharding.totalShards is 3 and makes as many pods, so replicas must be 1: for two pods of each shard install the chart twice"),
+    ("persistence.existingClaim=mine", "persistence.existingClaim is given: set persistence.enabled too"),
+    (f"{CLAIM},replicas=2", "persistence.existingClaim is for one pod, as a ledger has one writer: leave it out, and each pod gets a claim of its own"),
+    (f"{CLAIM},sharding.totalShards=2", "persistence.existingClaim is for one pod, as a ledger has one writer: leave it out, and each pod gets a claim of its own"),
+    (f"{CLAIM},strategy.type=RollingUpdate", "strategy must be Recreate with persistence.existingClaim, as a ledger has one writer"),
+    ("extraArgs[0]=--web.listen-address=:80", "extraArgs: --web.listen-address is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort"),
+    ("extraArgs[0]=--no-config.enable-auto-reload", "extraArgs: --no-config.enable-auto-reload is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort"),
+    ("serviceMonitor.enabled=true,podMonitor.enabled=true", "serviceMonitor and podMonitor exclude each other: with both Prometheus would scrape everything twice"),
+    (f"serviceMonitor.enabled=true,{USERS}", "serviceMonitor.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
+    ("serviceMonitor.enabled=true,webConfigExistingSecret.name=x,webConfigExistingSecret.basicAuth=true", "serviceMonitor.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
+    ("podMonitor.enabled=true,webConfigExistingSecret.name=x,webConfigExistingSecret.clientCertificates=true", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
+    (f"podMonitor.enabled=true,{CLIENTS}", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
+    ("prometheusRule.enabled=true,prometheusRule.disabled[0]=Nonsense", "prometheusRule: there is no alert Nonsense, expected one of ScreenshotMAXTaskMissed, "),
+    ("prometheusRule.enabled=true,prometheusRule.overrides.Other.for=1m", "prometheusRule: there is no alert Other, expected one of ScreenshotMAXTaskMissed, "),
+    ("sidecar.enabled=true,sharding.totalShards=2", "sidecar.enabled and sharding.totalShards exclude each other"),
+    ("sidecar.enabled=true,serviceMonitor.enabled=true", "sidecar.enabled makes no Service for a ServiceMonitor: use podMonitor"),
+    ("sidecar.enabled=true,podMonitor.enabled=true", "podMonitor.selector is needed with sidecar.enabled: the labels of the pods that you put the container into"),
+    ("sidecar.enabled=true,sidecar.loopback=true,podMonitor.enabled=true,podMonitor.selector.matchLabels.a=b", "sidecar.loopback and podMonitor exclude each other: Prometheus does not reach loopback"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "sentence"), CONTRADICTIONS)
+def test_values_that_contradict_each_other_are_refused(helm: Helm, values: str, sentence: str) -> None:
+    """What would fail later, or work otherwise than it looks, is told in one sentence."""
+    told = helm.refusal(*DEFAULT, "--set", values)
+
+    assert f"{sentence}\n" in told if not sentence.endswith(", ") else sentence in told
+    assert "very-secret" not in told
+
+
+def test_a_long_id_in_a_file_is_refused(helm: Helm, tmp_path: Path) -> None:
+    """In a values file Helm has rounded the number already when the chart sees it."""
+    values = tmp_path / "values.yaml"
+    values.write_text("config: {accounts: [{name: a, access_key_env: A, tasks: [90071992547409931]}]}")
+
+    assert "as long as the task id 90071992547409936: put it in quotes" in helm.refusal("--values", values)
+
+
+def test_every_sentence_is_tried() -> None:
+    """The templates have no refusal that is not among the cases above, but for those of the sidecar."""
+    text = "".join(path.read_text() for path in (CHART / "templates").rglob("_*.tpl"))
+    told = re.findall(r'fail (?:\(printf )?"([^"]*)"', text)
+    sentences = [sentence for _, sentence in CONTRADICTIONS]
+    untried = [
+        each for each in told if not any(re.match(re.sub("%[sdv]", ".*", re.escape(each)), told) for told in sentences)
+    ]
+
+    assert len(told) > 15
+    assert [True, True] == [each.startswith(OF_THE_SIDECAR) for each in untried]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "config.accounts[0].name=a,config.accounts[0].access_key=very secret key",
+        "config.accounts[0].name=a,config.accounts[0].access_key.x=very-secret",
+        "config.accounts[0].name=a,config.accounts[0].acces_key=very-secret",
+        "config.api.proxy_url=very-secret",
+        "webConfig.basic_auth_users.a[0]=very-secret",
+    ],
+)
+def test_a_refusal_quotes_no_secret(helm: Helm, values: str) -> None:
+    """Where a secret is misspelt, misplaced or malformed, it is not shown, whoever refuses it."""
+    done = helm.run("template", "smx", CHART, *DEFAULT, "--set", values)
+
+    assert "very" not in done.stderr
+    assert done.returncode != 0 or "proxy_url" in values
+
+
+@pytest.mark.parametrize("values", ["enabled=true", "global.anything.at=all", "global.imageRegistry=x"])
+def test_a_chart_above_may_say_what_it_says_to_all(helm: Helm, values: str) -> None:
+    """As part of another chart it takes that chart's globals and the switch of its condition."""
+    manifests: list[Json] = helm.render(*DEFAULT, "--set", values)
+
+    assert manifests

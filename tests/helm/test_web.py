@@ -1,0 +1,214 @@
+"""Probes and monitors follow the web configuration: the exporter runs as the chart runs it, and is asked as a kubelet asks."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import bcrypt
+import httpx
+import pytest
+import trustme
+import yaml
+
+from charts import MODES, WORKLOADS, Helm, exporter, file_of, of_kind, the
+from processes import EXPORTER, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from charts import Json
+
+pytestmark = pytest.mark.real
+
+DEFAULT = ("--values", MODES["default"], "--set", "config.api.base_url=http://127.0.0.1:1")
+PAIR = "webConfig.tls_server_config.cert_file=pair.pem,webConfig.tls_server_config.key_file=pair.pem"
+CLIENTS = f"{PAIR},webConfig.tls_server_config.client_ca_file=ca.pem,webConfig.tls_server_config.client_auth_type"
+HASH = bcrypt.hashpw(b"any", bcrypt.gensalt(4)).decode()
+LIMIT = "webConfig.rate_limit.interval=1h,webConfig.rate_limit.burst=1"
+GUARDS = {
+    "plain": "autoReload=true",
+    "a prefix": "web.externalUrl=https://example.com/smx/",
+    "another prefix": "web.externalUrl=https://example.com/smx/,web.routePrefix=/",
+    "TLS": PAIR,
+    "TLS under a prefix": f"{PAIR},web.routePrefix=/one/two",
+    "passwords": f"webConfig.basic_auth_users.someone={HASH}",
+    "TLS with passwords": f"{PAIR},webConfig.basic_auth_users.someone={HASH}",
+    "certificates if given": f"{CLIENTS}=VerifyClientCertIfGiven",
+    "certificates": f"{CLIENTS}=RequireAndVerifyClientCert",
+    "a rate limit": LIMIT,
+    "all at once": f"{CLIENTS}=RequireAndVerifyClientCert,webConfig.basic_auth_users.someone={HASH},{LIMIT},web.routePrefix=/smx",
+}
+
+
+class Pod:
+    """The exporter's container as a process, with the directories of its mounts below `place`."""
+
+    def __init__(self, manifests: list[Json], place: Path) -> None:
+        self.container = exporter(manifests)
+        self.place = place
+        for mount in self.container["volumeMounts"]:
+            self.inside(mount["mountPath"]).mkdir(parents=True)
+        self.put("/etc/screenshotmax-exporter/config.yaml", file_of(manifests, "config.yaml"))
+        if [word for word in self.container["args"] if word.startswith("--web.config.file")]:
+            self.put("/etc/screenshotmax-exporter-web/web.yaml", file_of(manifests, "web.yaml"))
+            authority = trustme.CA()
+            self.put("/etc/screenshotmax-exporter-web/ca.pem", authority.cert_pem.bytes().decode())
+            pair = authority.issue_cert("elsewhere.example.com").private_key_and_cert_chain_pem
+            self.put("/etc/screenshotmax-exporter-web/pair.pem", pair.bytes().decode())
+
+    def inside(self, path: str) -> Path:
+        return self.place / path.lstrip("/")
+
+    def put(self, path: str, text: str) -> None:
+        self.inside(path).write_text(text)
+
+    def words(self, words: list[str], port: int) -> list[str]:
+        """Words of the container, with its paths as they are here, and its port, on loopback only."""
+        moved = [re.sub(r"(?<==)/(etc|var)/", f"{self.place}/\\1/", word) for word in words]
+        return [
+            word.replace("address=:10142", f"address=127.0.0.1:{port}").replace(":10142", f":{port}") for word in moved
+        ]
+
+    @contextmanager
+    def started(self) -> Iterator[int]:
+        """The port that it listens on, once the first poll has failed: nobody is at port 1."""
+        with running([*EXPORTER, "serve", *self.words(self.container["args"], 0)], cwd=self.place) as process:
+            port = int(process.wait_for(r"Listening.* address=127\.0\.0\.1:(\d+)")[1])
+            process.wait_for("msg=.*Poll")
+            yield port
+
+    def answers(self, name: str, port: int) -> bool:
+        """What a kubelet makes of a probe: it shows no certificate, and believes any."""
+        probe = self.container[name]
+        if "exec" in probe:
+            program, *words = self.words(probe["exec"]["command"], port)
+            assert "screenshotmax-exporter" == program
+            return subprocess.run([*EXPORTER, *words], check=False, capture_output=True).returncode == 0
+        scheme = probe["httpGet"].get("scheme", "HTTP").lower()
+        return 200 <= self.ask(f"{scheme}://127.0.0.1:{port}{probe['httpGet']['path']}") < 400
+
+    @staticmethod
+    def ask(url: str) -> int:
+        try:
+            return httpx.get(url, verify=any_certificate(), trust_env=False, timeout=5).status_code
+        except httpx.HTTPError:
+            return 0
+
+
+def any_certificate() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_a_kubelet_finds_it_well(newest_helm: Helm, tmp_path: Path, guard: str) -> None:
+    """Whatever guards the routes, each probe answers that the exporter is alive and ready, twice; once it has ended, that it is not."""
+    pod = Pod(newest_helm.render(*DEFAULT, "--set", GUARDS[guard]), tmp_path / "pod")
+    with pod.started() as port:
+        assert [True] * 4 == [pod.answers(name, port) for name in ("livenessProbe", "readinessProbe") * 2]
+
+    assert [False] * 2 == [pod.answers(name, port) for name in ("livenessProbe", "readinessProbe")]
+
+
+def test_a_plain_probe_would_not_do(newest_helm: Helm, tmp_path: Path) -> None:
+    """Behind passwords an unadorned GET is refused, so that the probes above prove something."""
+    pod = Pod(newest_helm.render(*DEFAULT, "--set", GUARDS["passwords"]), tmp_path / "pod")
+    with pod.started() as port:
+        assert 401 == pod.ask(f"http://127.0.0.1:{port}/-/healthy")
+
+
+CREDENTIALS = ("--set", "serviceMonitor.basicAuth.username.name=s,serviceMonitor.basicAuth.username.key=u")
+CERTIFICATE = ("--set", "serviceMonitor.tlsConfig.cert.secret.name=s,serviceMonitor.tlsConfig.cert.secret.key=c")
+SERVER = {"serverName": "smx-screenshotmax-exporter.watching.svc"}
+
+
+@pytest.mark.parametrize(
+    ("guard", "expected"),
+    [
+        ("plain", {"scheme": "http", "path": "/metrics"}),
+        ("a prefix", {"scheme": "http", "path": "/smx/metrics"}),
+        ("another prefix", {"scheme": "http", "path": "/metrics"}),
+        ("TLS", {"scheme": "https", "path": "/metrics", "tlsConfig": SERVER}),
+        ("passwords", {"scheme": "http", "path": "/metrics"}),
+        ("TLS under a prefix", {"scheme": "https", "path": "/one/two/metrics", "tlsConfig": SERVER}),
+    ],
+)
+def test_the_monitor_asks_as_it_must(helm: Helm, guard: str, expected: Json) -> None:
+    """Scheme, path and the name in the certificate follow from the web configuration and the prefix."""
+    manifests = helm.render(*DEFAULT, *CREDENTIALS, "--set", f"serviceMonitor.enabled=true,{GUARDS[guard]}")
+    (endpoint,) = the(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    del endpoint["basicAuth"], endpoint["port"]
+
+    assert expected == endpoint
+
+
+def test_a_name_of_ones_own_stays(mode: Callable[[str], list[Json]]) -> None:
+    """A `serverName` that was given is kept, with what was given beside it; a scheme, too."""
+    (endpoint,) = the(mode("guarded"), "PodMonitor")["spec"]["podMetricsEndpoints"]
+    given = yaml.safe_load(MODES["guarded"].read_text())["podMonitor"]
+
+    assert given["tlsConfig"] == endpoint["tlsConfig"]
+    assert given["basicAuth"] == endpoint["basicAuth"]
+
+
+def test_a_probe_of_ones_own_stays(helm: Helm) -> None:
+    """Settings are laid over the probe that fits; another kind of probe takes its place whole."""
+    cases: dict[str, Any] = {
+        "livenessProbe.failureThreshold=9": {"failureThreshold": 9, "path": "/-/healthy", "scheme": "HTTPS"},
+        "livenessProbe.httpGet.httpHeaders[0].name=a": {"path": "/-/healthy", "scheme": "HTTPS", "port": "http"},
+        "livenessProbe.httpGet.path=/own": {"path": "/own", "scheme": "HTTPS", "port": "http"},
+        "livenessProbe.tcpSocket.port=http": {"port": "http"},
+    }
+    for values, expected in cases.items():
+        probe = exporter(helm.render(*DEFAULT, "--set", f"{PAIR},{values}"))["livenessProbe"]
+        kinds = [kind for kind in ("httpGet", "exec", "tcpSocket") if kind in probe]
+        assert 1 == len(kinds)
+        assert expected.items() <= {**probe, **probe[kinds[0]]}.items()
+
+
+def test_a_web_configuration_of_somebody_else_is_followed(mode: Callable[[str], list[Json]]) -> None:
+    """Of a Secret that the chart cannot see into, probes ask from inside, and monitors as the values say."""
+    manifests = mode("external")
+    container = exporter(manifests)
+    (endpoint,) = the(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    volumes = {each["name"]: each for each in the(manifests, *WORKLOADS)["spec"]["template"]["spec"]["volumes"]}
+
+    assert {"exec"} == {*container["livenessProbe"], *container["readinessProbe"]} & {"exec", "httpGet", "tcpSocket"}
+    assert "--web.config.file=/etc/screenshotmax-exporter-web/web-config.yaml" in container["args"]
+    assert ("screenshotmax-web", "https") == (
+        volumes["screenshotmax-web-config"]["secret"]["secretName"],
+        endpoint["scheme"],
+    )
+    assert "authorization" in endpoint
+
+
+@pytest.mark.parametrize("name", [name for name in MODES if name != "sidecar"])
+def test_every_port_leads_to_the_exporter(mode: Callable[[str], list[Json]], name: str) -> None:
+    """Service, probes and PodMonitor name the container's port; ServiceMonitor, Ingress and HTTPRoute the Service's."""
+    manifests = mode(name)
+    (inside,) = exporter(manifests)["ports"]
+    (service,) = the(manifests, "Service")["spec"]["ports"]
+    probes = [exporter(manifests)[probe].get("httpGet") for probe in ("livenessProbe", "readinessProbe")]
+    named = [service["targetPort"], *(probe["port"] for probe in probes if probe)]
+    outside = []
+    for each in of_kind(manifests, "PodMonitor"):
+        named += [endpoint["port"] for endpoint in each["spec"]["podMetricsEndpoints"]]
+    for each in of_kind(manifests, "ServiceMonitor"):
+        outside += [endpoint["port"] for endpoint in each["spec"]["endpoints"]]
+    for each in of_kind(manifests, "Ingress"):
+        outside += [
+            path["backend"]["service"]["port"]["name"]
+            for rule in each["spec"]["rules"]
+            for path in rule["http"]["paths"]
+        ]
+    for each in of_kind(manifests, "HTTPRoute"):
+        assert service["port"] == each["spec"]["rules"][0]["backendRefs"][0]["port"]
+
+    assert {inside["name"]} == set(named)
+    assert {service["name"]} >= set(outside)
