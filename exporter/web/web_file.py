@@ -36,8 +36,12 @@ def _asks_less(before: WebConfig, config: WebConfig) -> bool:
     return weaker or bool(before.tls.client_allowed_sans and not config.tls.client_allowed_sans)
 
 
-def _keep_tls(before: WebConfig, config: WebConfig) -> WebConfig:
-    return replace(config, tls=before.tls)
+def _keep_demands(before: WebConfig, config: WebConfig) -> WebConfig:
+    """Certificate, versions and the rest follow the file all the same."""
+    assert before.tls is not None  # noqa: S101 - what asks less than another has both
+    assert config.tls is not None  # noqa: S101
+    demands = {name: getattr(before.tls, name) for name in ("client_auth", "client_ca", "client_allowed_sans")}
+    return replace(config, tls=replace(config.tls, **demands))
 
 
 def _keep_users(before: WebConfig, config: WebConfig) -> WebConfig:
@@ -46,7 +50,7 @@ def _keep_users(before: WebConfig, config: WebConfig) -> WebConfig:
 
 _PROTECTIONS: tuple[tuple[str, _Lifted, _Keep], ...] = (
     ("basic_auth_users, to none", lambda before, config: bool(before.users) and not config.users, _keep_users),
-    ("client certificates, to fewer demands", _asks_less, _keep_tls),
+    ("client certificates, to fewer demands", _asks_less, _keep_demands),
 )
 
 

@@ -120,10 +120,10 @@ def test_malformed_headers(header: str, path: Path) -> None:
 
 
 def test_users_follow_the_file(path: Path) -> None:
-    """A user who is added may come in at the next request, one who is removed may not, and none means everybody."""
+    """A user who is added may come in at the next request, one who is removed may not, and none are not everybody."""
 
     async def visit(client: httpx.AsyncClient) -> None:
-        for text, expected in ((USERS, 200), (USERS.replace("one", "two"), 401), ("", 200), (USERS, 200)):
+        for text, expected in ((USERS, 200), (USERS.replace("one", "two"), 401), ("", 401), (USERS, 200)):
             put(path, text)
             assert expected == (await client.get("/metrics", auth=RIGHT)).status_code
 
