@@ -97,7 +97,7 @@ def test_the_files_to_paste_are_valid() -> None:
 
 def test_the_line_that_makes_a_hash_makes_one() -> None:
     """Python's one-liner asks for a password and prints a hash of it that the file may hold."""
-    line = next(text for text in snippets(DOCUMENT, "sh") if text.startswith("python"))
+    line = next(text for text in snippets(DOCUMENT, "sh") if text.startswith("venv/bin/python"))
     code = line.partition("'")[2].rpartition("'")[0]
     done = subprocess.run(
         [sys.executable, "-c", code],
