@@ -69,7 +69,11 @@ def _too_little(account: Account, total: int) -> Iterator[str]:
     told = f"account {account.name}: requests_per_minute: {ceiling} for {total} shards"
     if ceiling // total < _LEAST_PER_MINUTE:
         yield f"{told}: found {ceiling // total} for each, expected at least {_LEAST_PER_MINUTE}"
-    elif account.fetch == "each" and account.tasks != "all":
+    elif account.fetch == "list":
+        every = format_duration(account.poll.interval)
+        if ceiling // total * account.poll.interval.total_seconds() < 60:
+            yield f"{told}: found a list to ask every {every}, expected one request a poll"
+    elif account.tasks != "all":
         shard, count = Counter(owner(account.name, each, total=total) for each in account.tasks).most_common(1)[0]
         interval = account.poll.interval
         room = int(ceiling // total * interval.total_seconds() / 60)

@@ -63,9 +63,12 @@ LONG = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.acc
 # Tried in tests/helm/test_sidecar.py.
 OF_THE_SIDECAR = ("sidecar.native needs Kubernetes ", "set sidecar.enabled of screenshotmax-exporter, ")
 # Values, and the sentence.
+PROXY = "config: the user of a proxy_url would be readable in a ConfigMap: set secretConfig, which keeps the configuration in a Secret"
 CONTRADICTIONS = (
     ("existingSecret.name=", "config.accounts of main: access_key_file is /run/secrets/screenshotmax/main, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name"),
     ("config.accounts[0].name=a,config.accounts[0].access_key=very-secret", "config.accounts of a: access_key would be readable in a ConfigMap: put it into a Secret and name that in existingSecret.name, or set secretConfig"),
+    ("config.api.proxy_url=http://bob:very-secret@proxy:3128", PROXY),
+    ("config.accounts[0].name=a,config.accounts[0].api.proxy_url=http://bob:very-secret@proxy:3128,config.accounts[0].access_key_env=KEY", PROXY),
     (f"{LONG}.tasks[0]=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
     (f"{LONG}.exclude[0]=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
     (f"{LONG}.overrides[0].id=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),

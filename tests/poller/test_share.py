@@ -114,6 +114,7 @@ def test_one_shard_is_the_configuration_itself() -> None:
     [
         ("all", 7, 4, "found 1 for each, expected at least 2"),
         ("all", 3, 4, "found 0 for each, expected at least 2"),
+        ("all", 8, 8, "found 1 for each, expected at least 2"),
         (range(1, 21), 20, 4, "found 8 ids of shard 1 to ask every 1m, expected at most 5"),
     ],
 )
@@ -134,3 +135,18 @@ def test_every_part_that_is_accepted_fits() -> None:
     config = a_config(range(1, 21), api=api, poll="{interval: 60s, fetch: each}")
     parts = [account for shard in of_shards(4) for account in share(config, shard)]
     assert 8 == max(len(part.tasks) for part in parts) == parts[0].api.requests_per_minute
+
+
+def test_a_list_must_fit_the_part_of_a_shard() -> None:
+    """Two requests a minute carry a list every 30 s and none more often: verdicts would come and go."""
+    for interval, fits in (("30s", True), ("29s", False)):
+        text = config_text(
+            api='{base_url: "http://127.0.0.1:1", requests_per_minute: 8}',
+            poll=f"{{interval: {interval}}}",
+        )
+        config = parse(text, name="config.yaml", directory=Path())
+        if fits:
+            assert 2 == share(config, Shard(ordinal=0, total=4))[0].api.requests_per_minute
+        else:
+            with pytest.raises(ConfigError, match="found a list to ask every 29s, expected one request a poll"):
+                share(config, Shard(ordinal=0, total=4))

@@ -10,6 +10,11 @@
 {{- $mounted := .Values.existingSecret.name | empty | ternary list (list $keys) -}}
 {{- range concat .Values.extraVolumeMounts .Values.extraSecretMounts }}{{ $mounted = append $mounted (trimSuffix "/" .mountPath) }}{{ end -}}
 {{- if not .Values.configExistingSecretName -}}
+{{- range $section := prepend .Values.config.accounts .Values.config -}}
+{{- if and (contains "@" (dig "api" "proxy_url" "" $section | default "")) (not $.Values.secretConfig) -}}
+{{- fail "config: the user of a proxy_url would be readable in a ConfigMap: set secretConfig, which keeps the configuration in a Secret" -}}
+{{- end -}}
+{{- end -}}
 {{- range $account := .Values.config.accounts -}}
 {{- $at := printf "config.accounts of %v" $account.name -}}
 {{- if and $account.access_key (not $.Values.secretConfig) -}}
