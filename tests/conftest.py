@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
+from components import lacking
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -56,10 +58,7 @@ def component(pytestconfig: pytest.Config) -> Callable[[str], Path]:
         if not program.exists():
             recorded = tools / "missing" / name
             reason = recorded.read_text().strip() if recorded.exists() else "not fetched: run make test"
-            message = f"component missing: {name} ({reason})"
-            if os.environ.get("CI") == "true":
-                pytest.fail(message, pytrace=False)
-            pytest.skip(message)
+            lacking(name, reason)
         return program.resolve()
 
     return find

@@ -291,6 +291,21 @@ def test_the_ledger_counts_by_the_configured_tolerance() -> None:
     play(scenario, f"{MAIN}, missed_run: {{grace: 45m}}")
 
 
+def test_the_ledger_follows_a_new_tolerance_though_nothing_is_new() -> None:
+    """A run that is missing is counted by the grace in force, not when that of before would have ended."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.account.task(7001).behave(FROZEN, scene.clock.now())
+        await scene.clock.until(at("2024-06-10 12:10:30Z"))
+        missed = f"screenshotmax_task_missed_runs_total{{{SHOP}}}"
+        assert 0 == (await scrape(client))[missed]
+        await load(scene, MAIN, missed_run="{grace: 5m}")
+        await asyncio.sleep(120)
+        assert 1 == (await scrape(client))[missed]
+
+    play(scenario, f"{MAIN}, missed_run: {{grace: 45m}}")
+
+
 def test_a_reload_of_a_changed_account_lifts_its_block_too() -> None:
     """Its new loop asks at once, and nothing says that it keeps still."""
 

@@ -14,6 +14,7 @@ import bcrypt
 import pytest
 import trustme
 
+from components import lacking
 from containers import ALONE, BASE, ROOT, Engine, newest_python, run
 from exporter import __version__
 
@@ -53,7 +54,7 @@ def engine(component: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
     podman, _ = component("podman"), component("runc")
     python, prefix = newest_python()
     if prefix == Path("/usr"):
-        pytest.skip("component missing: python (the newest one belongs to the system, and cannot be copied)")
+        lacking("python", "the newest one belongs to the system, and cannot be copied")
     place = tmp_path_factory.mktemp("engine")
     wheels, settings = place / "wheels", place / "pip.conf"
     pins = (f"--requirement={ROOT}/requirements/{name}.txt" for name in ("runtime", "build"))
