@@ -46,8 +46,17 @@ class Effects:
 class Reloader:
     """Reloads a file that holds `content` now. With `watch_every` also whenever that changes. One event loop only."""
 
-    def __init__(self, file: File, content: bytes, effects: Effects, *, watch_every: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        file: File,
+        content: bytes,
+        effects: Effects,
+        *,
+        watch_every: timedelta | None = None,
+        read_seconds: float = _READ_SECONDS,
+    ) -> None:
         self._file = file
+        self._read_seconds = read_seconds
         self._effects = effects
         self._watch_every_seconds = None if watch_every is None else watch_every.total_seconds()
         self._tried: bytes | None = _digest(content)  # None: there was no file to read
@@ -86,20 +95,20 @@ class Reloader:
         """A file that went, or that was refused, is tried again once it is another."""
         try:
             return _digest(await self._in_thread(self._file.read)) != self._tried
-        except ConfigError:
+        except (ConfigError, TimeoutError):
             return self._tried is not None
 
     async def _reload(self) -> str:
         reason = ""
         try:
-            async with asyncio.timeout(_READ_SECONDS):
-                config = await self._in_thread(self._load)
+            config = await self._in_thread(self._load)
             await self._effects.apply(config)
             _log.info("Reloaded config file", file=config.name, accounts=len(config.accounts))
         except ConfigError as error:
             reason = str(error)
         except TimeoutError:
-            reason = f"the file could not be read within {_READ_SECONDS:.0f} s"
+            self._tried = None
+            reason = f"the file could not be read within {self._read_seconds:g} s"
         except Exception as error:  # noqa: BLE001 - a bug in reloading must not end the polling
             self._effects.on_error("reload")
             reason = f"internal error ({type(error).__name__})"
@@ -115,7 +124,9 @@ class Reloader:
         return self._file.parse(content)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Raises TimeoutError where the disk does not answer; what comes later waits in line behind it."""
+        async with asyncio.timeout(self._read_seconds):
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
 def _digest(content: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from exporter.config import Config
 
 
+PATIENCE_SECONDS = 10.0
+
+
 def text(*names: str) -> str:
     return "accounts:\n" + "".join(f"  - {{name: {name}, access_key: {KEY}}}\n" for name in names)
 
@@ -28,17 +32,22 @@ def text(*names: str) -> str:
 class Yard:
     """A configuration file, a reloader over it, and what it did."""
 
-    def __init__(self, path: Path, *, watch_every: timedelta | None = None) -> None:
+    def __init__(self, path: Path, **settings: Any) -> None:
         self.path = path / "config.yaml"
         self.path.write_text(text("first"))
         self.applied: list[list[str]] = []
         self.went_well: list[bool] = []
+        self.tried = asyncio.Event()
         self.bugs: list[str] = []
         self.trouble: Exception | None = None
         self.seconds_to_apply = 0.0
         file = ConfigFile(self.path)
-        effects = Effects(apply=self._apply, record=self.went_well.append, on_error=self.bugs.append)
-        self.reloader = Reloader(file, file.read(), effects, watch_every=watch_every)
+        effects = Effects(apply=self._apply, record=self._record, on_error=self.bugs.append)
+        self.reloader = Reloader(file, file.read(), effects, **settings)
+
+    def _record(self, successful: bool) -> None:
+        self.went_well.append(successful)
+        self.tried.set()
 
     async def _apply(self, config: Config) -> None:
         await asyncio.sleep(self.seconds_to_apply)
@@ -184,3 +193,31 @@ def test_without_a_watch_nothing_happens_by_itself(tmp_path: Path) -> None:
 
     play(yard, scenario())
     assert [] == yard.applied
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_file_that_does_not_answer(tmp_path: Path, asked: bool) -> None:
+    """Whoever asks, or the watch, is told in time that the old one stays; once the file answers the next succeeds."""
+    watch_every = None if asked else timedelta(milliseconds=50)
+    yard = Yard(tmp_path, watch_every=watch_every, read_seconds=0.3)
+
+    async def scenario() -> None:
+        yard.path.unlink()
+        os.mkfifo(yard.path)
+        if asked:
+            assert "the file could not be read within 0.3 s" == await yard.reloader.ask()
+        await yard.tried.wait()
+        pipe = os.open(yard.path, os.O_RDWR)  # what was waiting for a writer has one, and comes to its end
+        yard.path.unlink()
+        yard.path.write_text(text("second"))
+        os.close(pipe)
+        while not yard.applied:
+            assert await yard.reloader.ask() in {"", "the file could not be read within 0.3 s"}
+
+    async def main() -> None:
+        running = asyncio.create_task(yard.reloader.run())
+        await asyncio.wait_for(scenario(), PATIENCE_SECONDS)
+        running.cancel()
+
+    asyncio.run(main())
+    assert (False, [["second"]]) == (yard.went_well[0], yard.applied[:1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import trustme
 
 from client.wires import DATE, KEY, NOW, SAMPLES, TASK, TASK_ID, Observed, an_api, an_upstream, answering, list_of
 from exporter import __version__
@@ -306,3 +307,20 @@ def test_closing_twice() -> None:
         await upstream.aclose()
 
     asyncio.run(close_twice())
+
+
+@pytest.mark.parametrize(("gone", "reason"), [("key", Reason.KEY), ("ca", Reason.TLS), (None, None)])
+def test_preparing_reads_what_a_request_needs(tmp_path: Path, gone: str | None, reason: Reason | None) -> None:
+    """Key and authorities are tried without a request; each that cannot be read has its reason."""
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "ca").write_bytes(trustme.CA().cert_pem.bytes())
+    if gone:
+        (tmp_path / gone).unlink()
+    observed = Observed()
+    api = an_api(ca_file=tmp_path / "ca")
+    upstream = an_upstream(api, observe=observed, access_key_file=tmp_path / "key")
+    if reason is None:
+        ask(upstream, Upstream.prepare)
+    else:
+        assert reason is refused(upstream, Upstream.prepare).reason
+    assert [] == observed.requests

@@ -51,6 +51,8 @@ def test_no_secret_is_shown() -> None:
     expected = ("<secret>", "http://<secret>@proxy.example:3128")
     assert expected == (shown["accounts"][0]["access_key"], shown["api"]["proxy_url"])
     assert "marked" not in repr(config) + repr(shown)
+    misplaced = Account(name="main", access_key_env="marked").effective()  # a key in the place of a variable's name
+    assert ("<secret>", False) == (misplaced["access_key_env"], "marked" in repr(misplaced))
 
 
 def test_the_effective_configuration_holds_every_default() -> None:

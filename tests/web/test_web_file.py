@@ -114,6 +114,7 @@ HASH = "$2b$04$" + "abcdefghijklmnopqrstuO" + "0123456789012345678901234567890"
 OPEN, LOCKED = "", f"basic_auth_users: {{anna: {HASH}}}\n"
 TLS = "tls_server_config: {cert_file: c, key_file: k%s}\n"
 DEMANDING = TLS % ", client_ca_file: a, client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [one]"
+NAMELESS = TLS % ", client_ca_file: a, client_auth_type: RequireAndVerifyClientCert"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,7 @@ DEMANDING = TLS % ", client_ca_file: a, client_auth_type: RequireAndVerifyClient
         ),
         (DEMANDING, DEMANDING.replace(", client_allowed_sans: [one]", ""), True),
         (DEMANDING, DEMANDING.replace("[one]", "[two]"), False),
+        (NAMELESS, NAMELESS.replace("RequireAndVerifyClientCert", "VerifyClientCertIfGiven"), True),
         (TLS % "", DEMANDING, False),
     ],
 )
