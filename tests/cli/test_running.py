@@ -10,7 +10,7 @@ import pytest
 
 HIDDEN = "key-in-the-text"
 PROGRAM = f"""
-import asyncio, threading
+import asyncio, signal, threading
 from exporter import logs
 from exporter.cli.running import run_to_the_end
 
@@ -20,6 +20,11 @@ async def interrupted(): raise KeyboardInterrupt
 async def leaving_a_thread():
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     return 0
+
+async def interrupted_while_it_sleeps():
+    # Sent to another thread, the signal does not end the loop's sleep by itself.
+    threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)).start()
+    await asyncio.sleep(20)
 
 logs.configure(level="error")
 """
@@ -35,12 +40,13 @@ logs.configure(level="error")
             r'time=\S+ level=error source=running.py:\d+ msg="Internal error" where=main error=ValueError at=raising:\d+\n',
         ),
         (3, "interrupted", ""),
+        (3, "interrupted_while_it_sleeps", ""),
         (0, "leaving_a_thread", ""),
     ],
 )
 def test_every_end_has_its_code(code: int, name: str, told: str, pytestconfig: pytest.Config) -> None:
     """The coroutine's own code, or that of failure; no traceback, and no thread that never returns, stands in the way."""
     command = [sys.executable, "-X", "dev", "-c", f"{PROGRAM}run_to_the_end({name}(), failed=3)"]
-    ended = subprocess.run(command, cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False, timeout=30)
+    ended = subprocess.run(command, cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False, timeout=15)
     assert code == ended.returncode
     assert re.fullmatch(told, ended.stderr)
