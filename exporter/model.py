@@ -112,10 +112,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """One good List Tasks answer: its tasks, and how many of its elements could not be read at all."""
+    """One good List Tasks answer: the tasks that were wanted, how many were too many, how many could not be read."""
 
     tasks: tuple[Task, ...]
     unreadable: int = 0
+    dropped: int = 0  # wanted, but beyond max_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class PollError(Exception):
         self.reason = reason
         self.detail = detail
         self.blocked_for = blocked_for  # what upstream asked us to wait (Retry-After), already capped
+        self.key_renewed = False  # the access key has been replaced since it was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ class AccountReport:
     requests: Mapping[str, int] = field(default_factory=dict)  # by status code, or "none"
     durations: Histogram | None = None
     blocked_until_at: datetime | None = None
+    key_readable: bool = True  # when it was last needed
     clock_skew: timedelta | None = None  # the answer's Date minus our clock
     missing_common_fire: int = 0  # tasks that missed the fire which most of the missing ones share; 0: no two do
     common_fire_at: datetime | None = None  # that fire

@@ -113,7 +113,9 @@ class Scene:
         self.account = self.world.add_account(Account(name="main", access_key=KEY), tasks)
         self.wire = httpx.ASGITransport(build_simulator(self.world))
         self.config = parse(config, name="config.yaml", directory=Path())
-        self.house = app.build(self.config, now=clock.now, host="test-host", transport=self.wire, **built_with)
+        self.house = app.build(
+            self.config, now=clock.now, host="test-host", random=lambda: 0.0, transport=self.wire, **built_with
+        )
 
     def add_account(self, name: str, key: str, tasks: Iterable[SimTask]) -> None:
         self.world.add_account(Account(name=name, access_key=key), tasks)

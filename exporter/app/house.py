@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -57,6 +58,7 @@ def build(
     *,
     now: Callable[[], datetime],
     host: str,
+    random: Callable[[], float] = random.random,
     transport: httpx.AsyncBaseTransport | None = None,
     telemetry_path: str = "/metrics",
     place: Place | None = None,
@@ -65,14 +67,15 @@ def build(
     reloading: Reloading | None = None,
     shard: Shard = UNSHARDED,
 ) -> House:
-    """Wire the house. `now` is the wall clock (aware UTC); `transport` stands in for the network.
+    """Wire the house. `now` is the wall clock (aware UTC), `random` gives numbers from 0 to 1 for waits that others
+    should not share; `transport` stands in for the network.
 
     `entries` are the ledger's that an earlier run saved; with a `ledger_file` they are that file's, and saved to it.
     Without `reloading` the configuration stays for life. Of its tasks only the `shard`'s are watched.
     Raises ValueError for a telemetry path that is not one, ConfigError where there are too many shards for an account.
     """
     saved = ledger_file.entries() if ledger_file is not None else entries
-    house = House(config, now=now, host=host, transport=transport, entries=saved, shard=shard)
+    house = House(config, now=now, host=host, random=random, transport=transport, entries=saved, shard=shard)
     house.keep_ledger(ledger_file)
     if reloading is not None:
         house.allow_reloads(reloading)
@@ -92,11 +95,12 @@ class House:
         *,
         now: Callable[[], datetime],
         host: str,
+        random: Callable[[], float],
         transport: httpx.AsyncBaseTransport | None,
         entries: Mapping[Key, Entry] | None,
         shard: Shard,
     ) -> None:
-        self._now, self._host, self._transport, self._shard = now, host, transport, shard
+        self._now, self._random, self._host, self._transport, self._shard = now, random, host, transport, shard
         self._schedules = Schedules()
         self._policies: dict[str, Callable[[str], Policy]] = {}  # read by both who judge
         self.store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
@@ -182,8 +186,6 @@ class House:
         replaced = self._crew.replace(gone, new)
         for poller in self._crew.pollers:
             poller.unblock()
-        for name in self._accounts:
-            self.store.record_block(name, None)
         for poller in replaced:
             await self._close(poller)
 
@@ -235,7 +237,7 @@ class House:
     def _poller(self, account: Account) -> Poller:
         upstream = Upstream(
             account.api,
-            KeySource(account),
+            KeySource(account, tell=partial(self._hear_of_key, account.name)),
             now=self._now,
             observe=partial(self._observe, account.name),
             transport=self._transport,
@@ -245,6 +247,7 @@ class House:
             upstream,
             self.store,
             now=self._now,
+            random=self._random,
             host=self._host,
             limiter=self._limiter(account),
             shard=self._shard,
@@ -264,6 +267,13 @@ class House:
 
     def _observe(self, name: str, code: str, seconds: float, skew: timedelta | None) -> None:
         self.store.record_request(name, code=code, seconds=seconds, skew=skew)
+
+    def _hear_of_key(self, name: str, fault: str) -> None:
+        self.store.record_key(name, readable=not fault)
+        if fault:
+            _log.warning("Cannot read the access key; one that was read before stays in use", account=name, fault=fault)
+        else:
+            _log.info("The access key can be read again", account=name)
 
     def _record_reload(self, successful: bool) -> None:  # noqa: FBT001 - called by Effects, by position
         self.store.record_reload(successful=successful, at=self._now())

@@ -18,7 +18,7 @@ from exporter.cli.loading import load_or_exit
 from exporter.cli.parser import COULD_NOT_ASK
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.storage import read_ledger_or_exit
-from exporter.client.parse import decode, parse_list
+from exporter.client.listing import read_list
 from exporter.config import Account, Api, UnreadableError, read_file
 from exporter.lint import Severity, lint
 from exporter.model import Policy, PollError, Problem
@@ -148,7 +148,7 @@ def _automatic(_task_id: str) -> Policy:
 
 def _parsed(body: bytes, name: str) -> TaskList:
     try:
-        return parse_list(decode(body))
+        return read_list(body)
     except PollError as error:
         raise _UnreadableError(f"{name}: {error.detail}; it must be a List Tasks answer as it was received") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_SKEW = timedelta(seconds=60)
 _LONGEST_AGE_SECONDS = 31 * 86_400
+_PIECE = 16 * 1024  # bytes that are parsed before others have their turn
 _AGE = re.compile(r"[0-9]{1,10}")
 
 
@@ -36,17 +38,19 @@ class Exchange:
     skew: timedelta | None = None  # the answer's Date minus our clock; None without a usable Date
     age: timedelta = timedelta()  # how long a cache had kept the answer
 
-    async def run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> bytes:
-        """The body of a good answer.
+    async def run(
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, take: Callable[[bytes], object]
+    ) -> None:
+        """Hand the body of a good answer to `take`, piece by piece.
 
-        Raises PollError, and whatever the transport raises.
+        Raises PollError, and whatever the transport and `take` raise.
         """
         async with contextlib.AsyncExitStack() as opened:
             request.extensions["trace"] = partial(_close_later, opened)
             response = await transport.handle_async_request(request)
             opened.push_async_callback(response.aclose)
             self._judge(response)
-            return await self._body(response)
+            await self._body(response, take)
 
     def _judge(self, response: httpx.Response) -> None:
         end_at = self.now()
@@ -64,16 +68,18 @@ class Exchange:
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise PollError(Reason.ENCODING, "the answer is encoded although identity was asked for")
 
-    async def _body(self, response: httpx.Response) -> bytes:
-        body = bytearray()
+    async def _body(self, response: httpx.Response, take: Callable[[bytes], object]) -> None:
+        size = 0
         # Not aiter_raw(): a transport that answers from memory counts as read.
         chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", chunks)):
             async for chunk in chunks:
-                if len(body) + len(chunk) > self.cap:
+                size += len(chunk)
+                if size > self.cap:
                     raise PollError(Reason.TOO_LARGE, f"the answer is larger than {self.cap} bytes")
-                body += chunk
-        return bytes(body)
+                for start in range(0, len(chunk), _PIECE):
+                    take(chunk[start : start + _PIECE])
+                    await asyncio.sleep(0)  # others' turn: what is at hand already would not wait for anything
 
 
 def _age(text: str) -> timedelta:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.model import PollError, Reason, Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from exporter.config import Account
@@ -19,16 +20,35 @@ _WHITE = " \t\r\n\v\f"
 
 
 class KeySource:
-    """The access key of one account: given inline, in a file or in the environment."""
+    """The access key of one account: given inline, in a file or in the environment.
 
-    def __init__(self, account: Account) -> None:
+    `tell` hears what is wrong with the source, empty when nothing is, whenever that changes.
+    """
+
+    def __init__(self, account: Account, *, tell: Callable[[str], object] = lambda _: None) -> None:
         self._account = account
+        self._tell = tell
+        self._fault = ""
+        self._last: Secret | None = None
 
     def read(self) -> Secret:
         """The key as it is now, white space around it trimmed. It matches `^[!-~]{1,512}$`.
 
-        Raises PollError(KEY) whose detail names the source and the fault, never the content.
+        While the source holds none, as amid a rotation, the one that was there before. Raises PollError(KEY) where none
+        was; its detail names the source and the fault, never the content.
         """
+        try:
+            self._last, fault = self._now(), ""
+        except PollError as error:
+            fault = error.detail
+        if fault != self._fault:
+            self._fault = fault
+            self._tell(fault)
+        if self._last is None:
+            raise PollError(Reason.KEY, fault)
+        return self._last
+
+    def _now(self) -> Secret:
         where, text = self._found()
         key = text.strip(_WHITE)
         fault = _fault(key)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from exporter.client.text import clean
-from exporter.model import PollError, Reason, Task, TaskList
+from exporter.model import PollError, Reason, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,16 +28,18 @@ def decode(body: bytes) -> object:
 
     Raises PollError(BAD_JSON).
     """
-    # Python hooks let the interpreter switch threads amid a big list; the C scanner alone never does.
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_int=_integer)
-    except UnicodeDecodeError:
-        detail = "the body is not UTF-8"
-    except RecursionError:
-        detail = "the JSON is nested too deeply"
-    except ValueError:
-        detail = "the body is not JSON"
-    raise PollError(Reason.BAD_JSON, detail)
+        return json.loads(body.decode("utf-8-sig"), parse_int=integer)
+    except (ValueError, RecursionError) as error:
+        raise not_json(error) from None
+
+
+def not_json(error: Exception) -> PollError:
+    """What an exception amid decoding says of the body."""
+    if isinstance(error, UnicodeDecodeError):
+        return PollError(Reason.BAD_JSON, "the body is not UTF-8")
+    deep = isinstance(error, RecursionError)
+    return PollError(Reason.BAD_JSON, "the JSON is nested too deeply" if deep else "the body is not JSON")
 
 
 def parse_task(payload: object, *, expected_id: str | None) -> Task:
@@ -46,8 +48,8 @@ def parse_task(payload: object, *, expected_id: str | None) -> Task:
     Raises PollError(BAD_SHAPE) when it is no task object with a usable id, PollError(WRONG_ID) for another's.
     """
     if not isinstance(payload, dict):
-        raise PollError(Reason.BAD_SHAPE, f"expected a task object, found {_kind(payload)}")
-    task_id = _task_id(payload.get("id"))
+        raise PollError(Reason.BAD_SHAPE, f"expected a task object, found {kind(payload)}")
+    task_id = find_id(payload)
     if task_id is None:
         raise PollError(Reason.BAD_SHAPE, "the task object has no usable id")
     if expected_id is not None and task_id != _task_id(expected_id):
@@ -55,25 +57,9 @@ def parse_task(payload: object, *, expected_id: str | None) -> Task:
     return _task(task_id, _Fields(payload))
 
 
-def parse_list(payload: object) -> TaskList:
-    """The tasks of a List Tasks answer; of two elements with one id the first wins.
-
-    Raises PollError(BAD_SHAPE) when it is not `{"tasks": [...]}`, or when no element of a list can be read.
-    """
-    elements = payload.get("tasks") if isinstance(payload, dict) else None
-    if not isinstance(elements, list):
-        raise PollError(Reason.BAD_SHAPE, 'expected an object whose "tasks" is an array')
-    tasks: dict[str, Task] = {}
-    unreadable = 0
-    for element in elements:
-        task_id = _task_id(element.get("id")) if isinstance(element, dict) else None
-        if task_id is None:
-            unreadable += 1
-        elif task_id not in tasks:
-            tasks[task_id] = _task(task_id, _Fields(element))
-    if unreadable and not tasks:
-        raise PollError(Reason.BAD_SHAPE, "no element of the list has a usable id")
-    return TaskList(tasks=tuple(tasks.values()), unreadable=unreadable)
+def find_id(payload: object) -> str | None:
+    """The canonical decimal text of a task object's id; None where there is no usable one."""
+    return _task_id(payload.get("id")) if isinstance(payload, dict) else None
 
 
 class _Fields:
@@ -181,9 +167,11 @@ def _text(value: object) -> str:
     return value
 
 
-def _integer(digits: str) -> float:
+def integer(digits: str) -> float:
+    """For JSON's numbers without a point: thousands of digits are infinite, and so unusable wherever they stand."""
     return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What JSON calls it, with its article."""
     return _KINDS.get(type(value), "a number")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import quote
 
@@ -15,15 +13,17 @@ import httpx
 
 from exporter import __version__
 from exporter.client.exchange import Exchange
-from exporter.client.parse import decode, parse_list, parse_task
+from exporter.client.listing import ListReader
+from exporter.client.parse import decode, parse_task
 from exporter.client.reasons import failure
 from exporter.client.transport import build_transport
-from exporter.model import PollError, Reason, Task, TaskList
+from exporter.model import PollError, Reason, Secret, Task, TaskList
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.client.key import KeySource
+    from exporter.client.listing import Selection
     from exporter.config import Api
 
 _T = TypeVar("_T")
@@ -32,7 +32,6 @@ Observe = Callable[[str, float, timedelta | None], None]
 """Called once for every request sent: status or "none", seconds it took, the answer's Date minus our clock."""
 
 _LARGEST_TASK = 1024 * 1024  # bytes of a Get Task answer
-_LARGEST_INLINE = 256 * 1024  # bytes parsed on the event loop; more goes to a thread
 _HEADERS = {
     "User-Agent": f"screenshotmax-exporter/{__version__}",
     "Accept": "application/json",
@@ -69,49 +68,68 @@ class Upstream:
         self._observe = observe
         self._transport = transport
         self._opened_with: _Signature | None = None  # the ca_file of a transport that we have built
-        # Its own: the loop's default threads may all be stuck in a silent resolver.
-        self._parser = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parse")
+        self._sent: Secret | None = None  # the key of the newest request
 
     async def get_task(self, task_id: str) -> Fetched[Task]:
         """The task with this id (decimal text)."""
+        body = bytearray()
         path = f"/v1/tasks/{quote(task_id, safe='')}"
-        return await self._fetch(path, partial(_task, task_id), cap=_LARGEST_TASK)
+        return await self._fetch(
+            path, body.extend, lambda: parse_task(decode(bytes(body)), expected_id=task_id), cap=_LARGEST_TASK
+        )
 
-    async def list_tasks(self) -> Fetched[TaskList]:
-        """All tasks of the account."""
-        return await self._fetch("/v1/tasks", _task_list, cap=self._api.max_list_bytes)
+    async def list_tasks(self, selection: Selection | None = None) -> Fetched[TaskList]:
+        """The selected tasks of the account; by default all."""
+        reader = ListReader(selection)
+        return await self._fetch("/v1/tasks", reader.feed, reader.finish, cap=self._api.max_list_bytes)
 
     async def prepare(self) -> None:
         """Read the key and the authorities, as every request does. Raises PollError."""
         self._key.read()
         await self._opened()
 
+    def key_renewed(self) -> bool:
+        """Whether there is another key now than in the newest request."""
+        return self._differs(self._sent)
+
     async def aclose(self) -> None:
         """Close every connection; a request under way fails."""
-        self._parser.shutdown(wait=False, cancel_futures=True)
         if self._transport is not None:
             await self._transport.aclose()
 
-    async def _fetch(self, path: str, parse: Callable[[bytes], _T], *, cap: int) -> Fetched[_T]:
-        request = self._request(path)
+    async def _fetch(
+        self, path: str, take: Callable[[bytes], object], finish: Callable[[], _T], *, cap: int
+    ) -> Fetched[_T]:
+        """Ask for `path`, hand the body to `take` as it comes, and give what `finish` makes of it."""
+        key = self._sent = self._key.read()
+        request = self._request(path, key)
         transport = await self._opened()
-        loop = asyncio.get_running_loop()
-        exchange, start_seconds = Exchange(start_at=self._now(), now=self._now, cap=cap), loop.time()
-        body = await self._ask(transport, request, exchange)
-        value = parse(body) if len(body) <= _LARGEST_INLINE else await loop.run_in_executor(self._parser, parse, body)
-        return Fetched(value, exchange.start_at - exchange.age, start_seconds - exchange.age.total_seconds())
+        exchange = Exchange(start_at=self._now(), now=self._now, cap=cap)
+        start_seconds = asyncio.get_running_loop().time()
+        try:
+            await self._ask(exchange.run(transport, request, take), exchange)
+        except PollError as error:
+            error.key_renewed = error.reason is Reason.HTTP_401 and self._differs(key)
+            raise
+        return Fetched(finish(), exchange.start_at - exchange.age, start_seconds - exchange.age.total_seconds())
 
-    def _request(self, path: str) -> httpx.Request:
-        """Raises PollError(KEY), or PollError(CONNECT) for a host that no request can name."""
-        key = self._key.read().reveal()
+    def _differs(self, key: Secret | None) -> bool:
+        """Whether there is another key now."""
+        try:
+            return self._key.read() != key
+        except PollError:
+            return False
+
+    def _request(self, path: str, key: Secret) -> httpx.Request:
+        """Raises PollError(CONNECT) for a host that no request can name."""
         phases = dict.fromkeys(("connect", "read", "write", "pool"), self._api.timeout.total_seconds())
         by_query = self._api.auth == "query"
         try:
             return httpx.Request(
                 "GET",
                 f"{self._api.base_url}{path}",
-                params={"access_key": key} if by_query else None,
-                headers=_HEADERS if by_query else _HEADERS | {"X-Access-Key": key},
+                params={"access_key": key.reveal()} if by_query else None,
+                headers=_HEADERS if by_query else _HEADERS | {"X-Access-Key": key.reveal()},
                 extensions={"timeout": phases},
             )
         except (httpx.InvalidURL, UnicodeError):
@@ -127,13 +145,13 @@ class Upstream:
             self._transport, self._opened_with = build_transport(self._api), signature
         return self._transport
 
-    async def _ask(self, transport: httpx.AsyncBaseTransport, request: httpx.Request, exchange: Exchange) -> bytes:
+    async def _ask(self, running: Awaitable[None], exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         deadline = asyncio.timeout(self._api.timeout.total_seconds())
         try:
             async with deadline:
-                return await exchange.run(transport, request)
+                await running
         except PollError:
             raise
         except Exception as exc:  # noqa: BLE001 -- no exception leaves with the key: it may be in text or chain
@@ -154,11 +172,3 @@ def _signature(path: Path | None) -> _Signature:
     except OSError:
         return 0, 0, 0
     return found.st_mtime_ns, found.st_ino, found.st_size
-
-
-def _task(task_id: str, body: bytes) -> Task:
-    return parse_task(decode(body), expected_id=task_id)
-
-
-def _task_list(body: bytes) -> TaskList:
-    return parse_list(decode(body))

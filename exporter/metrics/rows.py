@@ -252,6 +252,11 @@ ACCOUNT_ROWS: tuple[Row[AccountReport], ...] = (
         _one(lambda account: _at(account.blocked_until_at)),
     ),
     Row(
+        "screenshotmax_access_key_readable",
+        "Whether the access key could be read when it was last needed; while not, the one read before stays in use.",
+        _one(lambda account: account.key_readable),
+    ),
+    Row(
         "screenshotmax_api_clock_skew_seconds",
         "The newest answer's Date minus our own clock, 0 within the request's duration; beyond 60 no verdict is given.",
         _one(lambda account: _seconds(account.clock_skew)),

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
+from exporter.client import Selection
 from exporter.model import UNSHARDED, PollError, Reason
-from exporter.poller.pace import Limiter, pause_after, stable_offset, wait_between_rounds
+from exporter.poller.pace import Limiter, Retries, pause_after, stable_offset, wait_after_bugs, wait_between_rounds
 from exporter.poller.share import owns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from exporter.client import Fetched
     from exporter.config import Account
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 WORKERS = 4  # requests of one account under way at once
 _BEAT_SECONDS = 5.0
+_REFUSALS = frozenset({Reason.HTTP_401, Reason.HTTP_429})
 Value = TypeVar("Value")
 
 
@@ -31,7 +33,8 @@ class Upstream(Protocol):
     """The API as the poller sees it. What is meant to be raised is PollError."""
 
     async def get_task(self, task_id: str) -> Fetched[Task]: ...
-    async def list_tasks(self) -> Fetched[TaskList]: ...
+    async def list_tasks(self, selection: Selection) -> Fetched[TaskList]: ...
+    def key_renewed(self) -> bool: ...
     async def prepare(self) -> None: ...
     async def aclose(self) -> None: ...
 
@@ -51,8 +54,9 @@ class _Round:
 class Poller:
     """Polls one account. `now` is the wall clock; waiting is done on the event loop's monotonic one.
 
-    `host` is anything that tells this exporter's machine from others: it only spreads the requests. The account is the
-    `shard`'s part of it (see share); of a list only the shard's tasks are kept.
+    `random` gives numbers from 0 to 1, for waits that others should not share; `host` is anything that tells this
+    exporter's machine from others, and only spreads the requests. The account is the `shard`'s part of it (see share);
+    of a list only the shard's tasks are kept.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Poller:
         store: Store,
         *,
         now: Callable[[], datetime],
+        random: Callable[[], float],
         host: str,
         limiter: Limiter | None = None,
         shard: Shard = UNSHARDED,
@@ -69,13 +74,15 @@ class Poller:
         self._account = account
         self._upstream = upstream
         self._store = store
-        self._now = now
+        self._now, self._random = now, random
         self._shard = shard
         self._offset = stable_offset(account.name, host, shard=shard) if account.fetch == "list" else None
         self._listed = None if account.tasks == "all" else frozenset(account.tasks)
         self._limiter = limiter or Limiter(account.api.requests_per_minute)
+        self._retries = Retries()
         self._blocked_until_seconds = 0.0
-        self._refusals = 0  # 429s in a row
+        self._blocked_by: Reason | None = None
+        self._refusals = 0  # in a row, without an answer in between
         self._refused_seconds = 0.0  # when the newest of them came
         self._log = structlog.get_logger().bind(account=account.name)
         self.beat_seconds: float | None = None  # when, on the event loop's clock, the loop last showed life
@@ -83,21 +90,27 @@ class Poller:
     async def run(self) -> None:
         """Rounds without end, the first at once. What a round meets is recorded, never raised."""
         loop = asyncio.get_running_loop()
-        spread_seconds = 0.0
+        spread_seconds, bugs = 0.0, 0
         while True:
             began_at, began_seconds = self._now(), loop.time()
             try:
                 await self.round(spread_seconds=spread_seconds)
             except Exception as error:  # noqa: BLE001 - a bug in a round must not end the polling
                 self._bug(error)
+                bugs += 1
+            else:
+                bugs = 0
             wait = wait_between_rounds(began_at, self._account.poll.interval, offset=self._offset)
+            wait += wait_after_bugs(bugs)
             await self._until(began_seconds + wait.total_seconds())
             await self._until_unblocked()
             spread_seconds = self._account.poll.interval.total_seconds()
 
     def unblock(self) -> None:
         """Forget that upstream wanted to be left alone, as its operator has come to mend things."""
-        self._blocked_until_seconds, self._refusals = 0.0, 0
+        self._blocked_until_seconds, self._blocked_by, self._refusals = 0.0, None, 0
+        self._limiter.ease()
+        self._store.record_block(self._account.name, None)
 
     async def prepare(self) -> None:
         """Read what every request needs. Raises PollError when it cannot be had."""
@@ -126,29 +139,26 @@ class Poller:
             await self._poll_each(self._account.tasks, spread_seconds, told)
 
     async def _poll_list(self, told: _Round) -> None:
-        answer = await self._ask(self._upstream.list_tasks, told)
+        selection = Selection(wanted=self._wanted, own=self._owns, most=self._account.poll.max_tasks)
+        answer = await self._ask(lambda: self._upstream.list_tasks(selection), told)
         if answer is None:
             return
-        wanted = [task for task in answer.value.tasks if self._wanted(task.id)]
-        most = self._account.poll.max_tasks
-        # Of too many the lowest ids, so that a list in another order, and every shard, watches the same tasks.
-        ranked = wanted if len(wanted) <= most else sorted(wanted, key=lambda task: int(task.id))
-        kept, dropped = self._own(ranked[:most]), len(self._own(ranked[most:]))
-        told.tasks, told.unreadable, told.dropped = len(kept), answer.value.unreadable, dropped
+        found = answer.value
+        told.tasks, told.unreadable, told.dropped = len(found.tasks), found.unreadable, found.dropped
         self._store.record_list(
             self._account.name,
-            kept,
+            found.tasks,
             fetched_at=answer.fetched_at,
             seconds=answer.fetched_seconds,
-            dropped=dropped,
-            unreadable=answer.value.unreadable,
+            dropped=found.dropped,
+            unreadable=found.unreadable,
         )
 
     def _wanted(self, task_id: str) -> bool:
         return task_id not in self._account.exclude and (self._listed is None or task_id in self._listed)
 
-    def _own(self, tasks: list[Task]) -> list[Task]:
-        return [task for task in tasks if owns(self._shard, self._account.name, task.id)]
+    def _owns(self, task_id: str) -> bool:
+        return owns(self._shard, self._account.name, task_id)
 
     async def _poll_each(self, ids: Sequence[str], spread_seconds: float, told: _Round) -> None:
         """Each id once, over a fixed set of workers; the round ends when all are answered, so none overlaps itself."""
@@ -179,39 +189,46 @@ class Poller:
         self, fetch: Callable[[], Awaitable[Fetched[Value]]], told: _Round, *, task_id: str | None = None
     ) -> Fetched[Value] | None:
         """The answer, or None when there is none: then the failure is recorded. Nothing is asked while blocked."""
-        await self._until_allowed()
-        began_seconds = asyncio.get_running_loop().time()
-        if began_seconds < self._blocked_until_seconds:
-            return None
+        self._retries.count_poll()
+        attempt = 1
+        while (began_seconds := await self._until_allowed()) is not None:
+            answer = await self._outcome(fetch)
+            if not isinstance(answer, PollError):
+                self._refusals = 0
+                return answer
+            self._log.debug("Attempt failed", task_id=task_id, attempt=attempt, reason=answer.reason.value)
+            pause = self._retries.pause(answer, attempt=attempt, luck=self._random())
+            if pause is None:
+                self._failed(answer, told, task_id, began_seconds)
+                return None
+            attempt += 1
+            await self._until(asyncio.get_running_loop().time() + pause.total_seconds())
+        return None
+
+    async def _outcome(self, fetch: Callable[[], Awaitable[Fetched[Value]]]) -> Fetched[Value] | PollError:
         try:
-            answer = await fetch()
+            return await fetch()
         except PollError as error:
-            self._failed(error, told, task_id, began_seconds)
+            return error
         except Exception as error:  # noqa: BLE001 - a bug in one fetch must not cost the others
             self._bug(error)
-            self._failed(PollError(Reason.INTERNAL, type(error).__name__), told, task_id, began_seconds)
-        else:
-            self._refusals = 0
-            return answer
-        return None
+            return PollError(Reason.INTERNAL, type(error).__name__)
 
     def _failed(self, error: PollError, told: _Round, task_id: str | None, began_seconds: float) -> None:
         told.failures[error.reason] += 1
         told.detail, told.failed_id = error.detail, told.failed_id or task_id
         self._store.record_failure(self._account.name, error.reason, detail=error.detail, task_id=task_id)
         self._log.debug("Poll failed", task_id=task_id, reason=error.reason.value, detail=error.detail or None)
-        if error.reason is Reason.HTTP_429 and began_seconds >= self._refused_seconds:
+        now_seconds = asyncio.get_running_loop().time()
+        if error.reason in _REFUSALS and began_seconds >= self._refused_seconds:
             # Of requests that were under way together, one refusal counts.
             self._refusals += 1
-            self._refused_seconds = asyncio.get_running_loop().time()
-        pause = pause_after(error.reason, asked=error.blocked_for, refusals=self._refusals)
-        if pause is not None:
-            self._block(pause)
-
-    def _block(self, pause: timedelta) -> None:
-        until_seconds = asyncio.get_running_loop().time() + pause.total_seconds()
-        if until_seconds > self._blocked_until_seconds:
-            self._blocked_until_seconds = until_seconds
+            self._refused_seconds = now_seconds
+            if error.reason is Reason.HTTP_429:
+                self._limiter.tighten(now_seconds)
+        pause = pause_after(error.reason, asked=error.blocked_for, refusals=self._refusals, luck=self._random())
+        if pause is not None and now_seconds + pause.total_seconds() > self._blocked_until_seconds:
+            self._blocked_until_seconds, self._blocked_by = now_seconds + pause.total_seconds(), error.reason
             self._store.record_block(self._account.name, self._now() + pause)
 
     def _bug(self, error: Exception) -> None:
@@ -233,17 +250,30 @@ class Poller:
             seconds=round(seconds, 3),
         )
 
-    async def _until_allowed(self) -> None:
+    async def _until_allowed(self) -> float | None:
+        """When the next request may be sent, which is now; None while blocked."""
+        if self._is_blocked():
+            return None
         at_seconds = self._limiter.take(asyncio.get_running_loop().time())
         try:
             await self._until(at_seconds)
         except asyncio.CancelledError:
             self._limiter.give_back(at_seconds)
             raise
+        if self._is_blocked():
+            self._limiter.give_back(at_seconds)
+            return None
+        return asyncio.get_running_loop().time()
+
+    def _is_blocked(self) -> bool:
+        return asyncio.get_running_loop().time() < self._blocked_until_seconds
 
     async def _until_unblocked(self) -> None:
-        """In short sleeps, as the block may be lifted meanwhile."""
-        while (now_seconds := asyncio.get_running_loop().time()) < self._blocked_until_seconds:
+        """In short sleeps, as the block may be lifted meanwhile: by a reload, or by another key after a 401."""
+        while self._is_blocked():
+            if self._blocked_by is Reason.HTTP_401 and self._upstream.key_renewed():
+                self.unblock()
+            now_seconds = asyncio.get_running_loop().time()
             await self._until(min(self._blocked_until_seconds, now_seconds + _BEAT_SECONDS))
 
     async def _until(self, at_seconds: float) -> None:

@@ -63,6 +63,7 @@ class _Account:
     durations: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS_SECONDS))
     durations_sum_seconds: float = 0.0
     blocked_until_at: datetime | None = None
+    key_readable: bool = True
     clock_skew: timedelta | None = None
 
 
@@ -168,6 +169,11 @@ class Store:
     def record_block(self, name: str, until_at: datetime | None) -> None:
         """No request of this account will be sent before `until_at`."""
         self._accounts[name].blocked_until_at = until_at
+        self.version += 1
+
+    def record_key(self, name: str, *, readable: bool) -> None:
+        """Whether the access key could be read when it was last needed; while not, an earlier one is used."""
+        self._accounts[name].key_readable = readable
         self.version += 1
 
     def record_round(self, name: str) -> None:
@@ -303,5 +309,6 @@ def _told_of(account: _Account) -> AccountReport:
         requests=dict(account.requests),
         durations=Histogram(tuple(zip(_BOUNDS_SECONDS, counts, strict=True)), account.durations_sum_seconds),
         blocked_until_at=account.blocked_until_at,
+        key_readable=account.key_readable,
         clock_skew=account.clock_skew,
     )

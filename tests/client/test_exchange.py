@@ -19,7 +19,9 @@ REQUEST = httpx.Request("GET", "https://upstream.example/v1/tasks/1")
 
 def run(transport: httpx.AsyncBaseTransport, *, cap: int = 10_000, now_at: datetime = NOW) -> tuple[Exchange, bytes]:
     exchange = Exchange(start_at=now_at, now=lambda: now_at, cap=cap)
-    return exchange, asyncio.run(exchange.run(transport, REQUEST))
+    body = bytearray()
+    asyncio.run(exchange.run(transport, REQUEST, body.extend))
+    return exchange, bytes(body)
 
 
 def refused(transport: httpx.AsyncBaseTransport, *, cap: int = 10_000, now_at: datetime = NOW) -> PollError:

@@ -3,15 +3,14 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.wires import SAMPLES, TASK, TASK_ID, list_of
-from exporter.client.parse import decode, parse_list, parse_task
-from exporter.model import PollError, Reason, Task, TaskList
+from client.wires import SAMPLES, TASK, TASK_ID
+from exporter.client.parse import decode, find_id, parse_task
+from exporter.model import PollError, Reason, Task
 
 MONTHLY = Task(
     id=TASK_ID,
@@ -59,11 +58,6 @@ def test_published_steps() -> None:
     before, after = (read((SAMPLES / f"daily-task-{step}.json").read_bytes(), DAILY.id) for step in (1, 2))
     assert DAILY == after
     assert (datetime(2025, 5, 28, 13, 25, 12, tzinfo=UTC), 16) == (before.last_run_at, before.runs)
-
-
-def test_published_list() -> None:
-    """A list keeps its order."""
-    assert TaskList((DAILY, MONTHLY)) == parse_list(decode((SAMPLES / "list-tasks.json").read_bytes()))
 
 
 def test_query_is_not_kept() -> None:
@@ -145,22 +139,7 @@ def test_no_task(body: bytes, reason: Reason, detail: str) -> None:
 )
 def test_ids(text: str, task_id: str | None) -> None:
     """An id is exact beyond 2^53; what is no whole decimal number of 1 to 20 digits is none."""
-    answer = parse_list(decode(b'{"tasks": [{"id": 31}, %s]}' % with_member("id", text)))
-    assert ["31"] + ([] if task_id is None else [task_id]) == [task.id for task in answer.tasks]
-    assert (task_id is None) == answer.unreadable
-
-
-@pytest.mark.parametrize(
-    ("body", "tasks"), [(b'{"tasks": []}', 0), (b'{"tasks": [null, {"id": {}}, {"task_id": 1}]}', None)]
-)
-def test_a_list_of_nothing_readable_is_no_empty_account(body: bytes, tasks: int | None) -> None:
-    """An empty list is a fact; one in which no element can be read is an answer in another shape."""
-    if tasks is None:
-        with pytest.raises(PollError) as caught:
-            parse_list(decode(body))
-        assert Reason.BAD_SHAPE is caught.value.reason
-    else:
-        assert tasks == len(parse_list(decode(body)).tasks)
+    assert task_id == find_id(decode(with_member("id", text)))
 
 
 def test_expected_id_is_compared_as_a_number() -> None:
@@ -233,52 +212,21 @@ def test_absent_fields() -> None:
     assert Task(id="7") == read(b'{"id": 7}', None)
 
 
-@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'{"tasks": null}', b'{"tasks": {}}', b'{"tasks": "x"}', b"3"])
-def test_no_list(body: bytes) -> None:
-    """What is no object with an array of tasks is no list: above all not an empty one."""
-    with pytest.raises(PollError) as caught:
-        parse_list(decode(body))
-    assert Reason.BAD_SHAPE is caught.value.reason
-
-
-def test_empty_list() -> None:
-    """An account without tasks has an empty list."""
-    assert TaskList(()) == parse_list(decode(b'{"tasks": []}'))
-
-
-def test_bad_elements_spoil_only_themselves() -> None:
-    """Elements that are no tasks are counted, and the others live."""
-    bad: list[Any] = [None, 1, "x", [], {}, {"id": None}, {"id": -1}, {"id": 1.0}, {"id": True}]
-    answer = parse_list(decode(list_of(*bad, {"id": 7}, {"id": 8, "runs": "x"})))
-    assert TaskList((Task(id="7"), Task(id="8", bad_fields=frozenset({"runs"}))), unreadable=9) == answer
-
-
-def test_first_of_one_id_wins() -> None:
-    """One id never gives two tasks, in whatever form it is written."""
-    answer = parse_list(decode(list_of({"id": 7, "runs": 1}, {"id": "7", "runs": 2}, {"id": 8}, {"id": "07"})))
-    assert TaskList((Task(id="7", runs=1), Task(id="8"))) == answer
-
-
 MEMBERS = ("id", "name", "api", "frequency", "crontab", "timezone", "enabled", "created", "last_run", "runs")
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters())),
-    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.sampled_from(["tasks", *MEMBERS]), inner)),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.sampled_from(MEMBERS), inner)),
     max_leaves=20,
 )
 TASKS = st.dictionaries(st.sampled_from(MEMBERS), VALUES)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.one_of(VALUES, st.builds(lambda tasks: {"tasks": tasks}, st.lists(TASKS))))
+@given(st.one_of(VALUES, TASKS))
 def test_any_json(value: object) -> None:
-    """Any JSON is tasks with clean text or a PollError, never another exception."""
-    body = json.dumps(value).encode()
+    """Any JSON is a task with clean text or a PollError, never another exception."""
     with suppress(PollError):
-        parse_task(decode(body), expected_id=None)
-    with suppress(PollError):
-        answer = parse_list(decode(body))
-        repr(answer).encode()
-        assert len({task.id for task in answer.tasks}) == len(answer.tasks)
+        repr(parse_task(decode(json.dumps(value).encode()), expected_id=None)).encode()
 
 
 @settings(max_examples=300, deadline=None)
@@ -286,4 +234,4 @@ def test_any_json(value: object) -> None:
 def test_any_bytes(body: bytes) -> None:
     """Any bytes are a JSON value or a PollError, never another exception."""
     with suppress(PollError):
-        parse_list(decode(body))
+        decode(body)

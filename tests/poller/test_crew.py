@@ -40,7 +40,7 @@ def play(scenario: Callable[[Wire, dict[str, Poller]], Coroutine[None, None, Non
     accounts = ", ".join(f"{{name: {name}, access_key: {KEY}-{name}}}" for name in names)
     clock, wire = Clock(at("2024-06-10 12:00Z")), Wire()
     config = parse(config_text(accounts=f"[{accounts}]"), name="config.yaml", directory=Path())
-    house = app.build(config, now=clock.now, host="test-host", transport=wire)
+    house = app.build(config, now=clock.now, host="test-host", random=lambda: 0.0, transport=wire)
 
     async def main() -> None:
         await scenario(wire, dict(zip(names, house.pollers, strict=True)))

@@ -35,6 +35,8 @@ class Wire(httpx.AsyncBaseTransport):
         self.broken: Exception | None = None
         self.status = 200
         self.ids: tuple[int, ...] = ()
+        self.blips: list[int] = []  # the answers that come next, whatever else is to be answered
+        self.key_file: Path | None = None  # what upstream takes for the key
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -48,6 +50,10 @@ class Wire(httpx.AsyncBaseTransport):
             self.under_way.remove(path)
         if self.broken:
             raise self.broken
+        if self.blips:
+            return httpx.Response(self.blips.pop(), request=request)
+        if self.key_file is not None and request.headers["X-Access-Key"] != self.key_file.read_text():
+            return httpx.Response(401, request=request)
         if self.status != 200:
             return httpx.Response(self.status, request=request)
         one = (
@@ -59,13 +65,17 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 def play(
-    scenario: Callable[[app.House, Wire], Coroutine[None, None, None]], *, seconds: float = 0.0, **config: str
+    scenario: Callable[[app.House, Wire], Coroutine[None, None, None]],
+    *,
+    seconds: float = 0.0,
+    random: Callable[[], float] = lambda: 0.0,
+    **config: str,
 ) -> None:
     """A house over a Wire whose pollers run while the scenario does."""
     clock = Clock(at(START))
     wire = Wire(clock, seconds=seconds)
     built = parse(config_text(**config), name="config.yaml", directory=Path())
-    house = app.build(built, now=clock.now, host="test-host", transport=wire)
+    house = app.build(built, now=clock.now, host="test-host", random=random, transport=wire)
 
     async def main() -> None:
         loops = [asyncio.create_task(poller.run()) for poller in house.pollers]
@@ -150,6 +160,33 @@ def test_a_bug_in_a_fetch_is_counted_and_survived() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("accounts", [None, listed(1, 2)])
+def test_bugs_outside_of_a_fetch_make_rounds_rare(accounts: str | None) -> None:
+    """A round that a bug ends is counted and followed by another, later each time; all is as ever once it is gone."""
+    broken = True
+
+    def random() -> float:
+        return 1 / 0 if broken else 0.0
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        nonlocal broken
+        wire.status = 500
+        await asyncio.sleep(65 * 60)
+        rounds = sorted({seconds // 10 for seconds, _ in wire.begun})
+        gaps = [(later - earlier) // 6 for earlier, later in pairwise(rounds)]
+        assert [3, 5, 9, 16] == gaps[1:5]
+        assert len(rounds) == house.report().internal_errors["poll"]
+        broken, wire.status = False, 200
+        await asyncio.sleep(20 * 60)
+        begun = len(wire.begun)
+        await asyncio.sleep(10 * 60)
+        assert house.report().accounts[0].up
+        assert 10 * (1 if accounts is None else 2) == len(wire.begun) - begun
+
+    config = {} if accounts is None else {"accounts": accounts}
+    play(scenario, random=random, **config)
+
+
 @pytest.mark.parametrize(("silent_seconds", "status"), [(35, 200), (45, 503)])
 def test_liveness_fails_when_the_loop_stops(silent_seconds: float, status: int) -> None:
     """A poll loop that has shown no life for longer than a request may take is reported, within 60 s."""
@@ -208,3 +245,70 @@ def test_only_wanted_tasks_are_watched_and_no_more_than_allowed() -> None:
 
     account = f"{{name: main, access_key: {KEY}, tasks: all, exclude: [9]}}"
     play(scenario, accounts=f"[{account}]", poll="{interval: 60s, max_tasks: 3}")
+
+
+def test_a_blip_costs_no_poll_and_an_outage_few_requests() -> None:
+    """A failure that is over in seconds is retried within the round and is none; in an outage hardly anything is."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(30 * 60)
+        for blips in ([502], [503, 500]):
+            wire.blips = blips
+            await asyncio.sleep(60)
+            (account,) = house.report().accounts
+            assert (True, {}) == (account.up, account.failures)
+        assert 32 + 3 == pytest.approx(len(wire.begun), abs=1)
+        wire.status, begun = 500, len(wire.begun)
+        await asyncio.sleep(1000 * 60)
+        assert 1090 < len(wire.begun) - begun < 1112
+        assert 1000 == pytest.approx(house.report().accounts[0].failures[Reason.HTTP_5XX], abs=1)
+
+    play(scenario)
+
+
+def test_a_key_that_is_replaced_is_sent_at_once(tmp_path: Path) -> None:
+    """Amid a request: the same poll goes on with the new one. Later: as soon as it is there, not when the pause ends."""
+    key, taken = tmp_path / "key", tmp_path / "taken"
+    key.write_text("old")
+    taken.write_text("old")
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        wire.key_file = taken
+        await asyncio.sleep(59)
+        asyncio.get_running_loop().call_later(62 - 59, taken.write_text, "new")
+        asyncio.get_running_loop().call_later(62 - 59, key.write_text, "new")
+        await asyncio.sleep(60)
+        assert (True, {}) == ((account := house.report().accounts[0]).up, account.failures)
+        taken.write_text("newer")
+        await asyncio.sleep(600)
+        assert not house.report().accounts[0].up
+        key.write_text("newer")
+        await asyncio.sleep(16)
+        assert house.report().accounts[0].up
+        assert house.report().accounts[0].blocked_until_at is None
+
+    account = f"{{name: main, access_key_file: {key}, tasks: all}}"
+    play(scenario, seconds=6, accounts=f"[{account}]", poll="{interval: 60s}")
+
+
+def test_a_key_file_that_is_half_written_costs_nothing(tmp_path: Path) -> None:
+    """The key that was read before goes on, a metric says that the file cannot be used, and the new one is taken up."""
+    key = tmp_path / "key"
+    key.write_text(KEY)
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        transport = httpx.ASGITransport(house.web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            for content, readable in (("", 0), ("two lines\nof it", 0), (f"{KEY}\n", 1)):
+                key.write_text(content)
+                await asyncio.sleep(61)
+                shown = samples((await client.get("/metrics")).text)
+                assert readable == shown['screenshotmax_access_key_readable{account="main"}']
+                assert 1 == shown['screenshotmax_up{account="main"}']
+        assert {} == house.report().accounts[0].failures
+
+    async def once_it_polls(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(5)
+        await scenario(house, wire)
+
+    play(once_it_polls, accounts=f"[{{name: main, access_key_file: {key}, tasks: all}}]")

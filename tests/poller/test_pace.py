@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from builders import at
-from exporter.model import Reason, Shard
-from exporter.poller.pace import Limiter, pause_after, stable_offset, wait_between_rounds
+from exporter.model import PollError, Reason, Shard
+from exporter.poller.pace import Limiter, Retries, pause_after, stable_offset, wait_between_rounds
 
 MINUTE = timedelta(minutes=1)
 
@@ -84,14 +84,16 @@ def test_any_number_of_shards_begins_within_the_minute() -> None:
         (Reason.HTTP_5XX, timedelta(minutes=3), 0, 3),
         (Reason.HTTP_402, None, 0, 5),
         (Reason.HTTP_423, None, 0, 5),
-        (Reason.HTTP_401, None, 0, None),
+        (Reason.HTTP_401, None, 1, 1),
+        (Reason.HTTP_401, None, 2, 2),
+        (Reason.HTTP_401, None, 9, 5),
         (Reason.HTTP_5XX, None, 0, None),
         (Reason.TIMEOUT, None, 0, None),
     ],
 )
 def test_pauses(reason: Reason, asked: timedelta | None, refusals: int, minutes: float | None) -> None:
     """Retry-After is obeyed up to an hour; a bare 429 doubles the pause; a denied account is asked rarely."""
-    pause = pause_after(reason, asked=asked, refusals=refusals)
+    pause = pause_after(reason, asked=asked, refusals=refusals, luck=0)
     assert (None if minutes is None else minutes * MINUTE) == pause
 
 
@@ -112,6 +114,98 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     for _ in range(1000):
         limiter.give_back(limiter.take(1))
     assert 60 == limiter.take(1)
+
+
+def test_a_refusal_halves_what_may_be_sent_and_time_gives_it_back() -> None:
+    """Half of what was sent in the minute before, whatever the ceiling is; twice as much every five minutes."""
+    limiter = Limiter(60)
+    for number in range(20):
+        limiter.take(number)
+    limiter.tighten(20)
+    assert [10] * 2 == [sent_in_a_minute(limiter, start) for start in (100, 200)]
+    assert [20, 40, 60, 60] == [sent_in_a_minute(limiter, start) for start in (400, 700, 1000, 2000)]
+
+
+def test_refusals_one_after_the_other_leave_one_request_a_minute() -> None:
+    """There is always one, or nobody would ever know that it is over; an operator's reload ends it at once."""
+    limiter = Limiter(60)
+    for number in range(8):
+        limiter.take(number * 60.0)
+        limiter.tighten(number * 60.0 + 1)
+    assert 1 == sent_in_a_minute(limiter, 600)
+    limiter.ease()
+    assert 60 == sent_in_a_minute(limiter, 700)
+
+
+def sent_in_a_minute(limiter: Limiter, start_seconds: float) -> int:
+    """How many an impatient asker sends from then on; what it only reserved is given back."""
+    sent = 0
+    while (at_seconds := limiter.take(start_seconds)) < start_seconds + 60:
+        sent += 1
+    limiter.give_back(at_seconds)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked", "tried"),
+    [
+        (Reason.HTTP_5XX, None, True),
+        (Reason.DNS, None, True),
+        (Reason.CONNECT, None, True),
+        (Reason.RESET, None, True),
+        (Reason.PROTOCOL, None, True),
+        (Reason.HTTP_5XX, timedelta(seconds=9), False),
+        (Reason.TIMEOUT, None, False),
+        (Reason.HTTP_400, None, False),
+        (Reason.HTTP_401, None, False),
+        (Reason.HTTP_404, None, False),
+        (Reason.HTTP_429, None, False),
+        (Reason.TLS, None, False),
+        (Reason.BAD_JSON, None, False),
+        (Reason.KEY, None, False),
+        (Reason.INTERNAL, None, False),
+    ],
+)
+def test_what_is_tried_again(reason: Reason, asked: timedelta | None, tried: bool) -> None:
+    """What may be over in a second, at most twice, with more time between; never against upstream's own word."""
+    retries = Retries()
+    for _ in range(1000):
+        retries.count_poll()
+    error = PollError(reason, blocked_for=asked)
+    pauses = [retries.pause(error, attempt=attempt, luck=0.5) for attempt in (1, 2, 3)]
+    assert ([timedelta(seconds=1), timedelta(seconds=2), None] if tried else [None] * 3) == pauses
+
+
+def test_a_renewed_key_is_tried_at_once() -> None:
+    """Even where no retry has been earned, yet not for ever."""
+    error = PollError(Reason.HTTP_401)
+    error.key_renewed = True
+    assert [timedelta(), timedelta(), None] == [Retries().pause(error, attempt=n, luck=0.5) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("burst", [1, 7, 500])
+def test_less_than_a_tenth_of_all_requests_are_retries(burst: int) -> None:
+    """However failures are spread: at every moment of an outage, and after a long time without one."""
+    retries, polls, tried = Retries(), 0, 0
+    for _ in range(2000 // burst):
+        for _ in range(burst):
+            retries.count_poll()
+            polls += 1
+        for _ in range(burst):
+            attempt = 1
+            while retries.pause(PollError(Reason.RESET), attempt=attempt, luck=0) is not None:
+                tried, attempt = tried + 1, attempt + 1
+            assert tried < 0.1 * (polls + tried)
+    assert tried > 0.015 * polls
+
+
+def test_those_who_were_refused_together_do_not_come_back_together() -> None:
+    """Up to a tenth of the pause and 30 s more; Retry-After is never undercut."""
+    for asked, most in ((20, 2), (300, 30), (3600, 30)):
+        pauses = [
+            pause_after(Reason.HTTP_429, asked=timedelta(seconds=asked), refusals=1, luck=luck) for luck in (0, 0.5, 1)
+        ]
+        assert [timedelta(seconds=asked + more) for more in (0, most / 2, most)] == pauses
 
 
 def test_a_ceiling_that_is_changed_counts_what_was_sent() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exporter.client.parse import parse_list
+from exporter.client.listing import read_list
 from exporter.judge import expect, judge
 from exporter.model import Policy, Problem, State, Task
 from exporter.schedule import ScheduleError, parse_schedule
@@ -40,7 +41,7 @@ STATES = {
 
 def states(fleet: list[SimTask], now: datetime, policy: Policy = POLICY) -> dict[str, State]:
     """What the exporter says of each task when it asks at `now`."""
-    tasks = parse_list({"tasks": [task.to_wire(now) for task in fleet]}).tasks
+    tasks = read_list(json.dumps({"tasks": [task.to_wire(now) for task in fleet]}).encode()).tasks
     return {task.name: state(task, now, policy) for task in tasks}
 
 
