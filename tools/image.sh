@@ -13,6 +13,15 @@ of_commit() {
   options+=(--build-arg "$1=$value")
 }
 
+# A base that is fetched by its tag only is another one next week: a warning while developing, and no way to build a release.
+base=${BASE:-$(sed -n 's/^ARG BASE=//p' Dockerfile)}
+if [[ $base != *@sha256:* && " $* " != *" --pull=never "* ]]; then
+  told="the base $base has no digest, so this build cannot be repeated: give it in BASE, as docs/deployment.md says"
+  release=$(git tag --points-at HEAD 2>/dev/null | grep -Ex "v?${version//./\\.}") || release=
+  [ -z "$release" ] || { echo "image.sh: this is the release $release, and $told" >&2; exit 1; }
+  echo "image.sh: $told" >&2
+fi
+
 options=(--tag "screenshotmax-exporter:$version" --build-arg "VERSION=$version")
 of_commit REVISION describe --always --dirty --abbrev=40 --exclude '*'
 of_commit BRANCH rev-parse --abbrev-ref HEAD

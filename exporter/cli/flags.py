@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 _SPAN = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?|([0-9]{1,5})", re.ASCII)
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _RELOAD_INTERVALS = (timedelta(seconds=1), timedelta(days=1))
 
 
@@ -109,13 +110,7 @@ def add_web_flags(parser: argparse.ArgumentParser, *, port: int) -> None:
         help="listen on the sockets that systemd passes, in place of addresses (default: off)",
     )
     add_web_config_file(parser, "with TLS, users, headers and rate limit")
-    parser.add_argument(
-        "--web.telemetry-path",
-        dest="telemetry_path",
-        metavar="PATH",
-        default="/metrics",
-        help="path of the metrics (default: %(default)s)",
-    )
+    add_telemetry_path(parser, "path of the metrics")
     parser.add_argument(
         "--web.external-url",
         dest="external_url",
@@ -146,6 +141,16 @@ def add_web_config_file(parser: argparse.ArgumentParser, does: str) -> None:
     )
 
 
+def add_telemetry_path(parser: argparse.ArgumentParser, does: str) -> None:
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        metavar="PATH",
+        default="/metrics",
+        help=f"{does} (default: %(default)s)",
+    )
+
+
 def _add_switch(parser: argparse.ArgumentParser, flag: str, *, dest: str, does: str) -> None:
     """On by its name, off by `--no-` before it. Some Pythons would tell the default twice if they saw it here."""
     parser.add_argument(flag, dest=dest, action=argparse.BooleanOptionalAction, help=f"{does} (default: off)")
@@ -169,6 +174,12 @@ def ordinal(text: str) -> int | Literal["auto"]:
     if not (text.isascii() and text.isdigit() and int(text) < 1_000_000):
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 0 to 999999, or auto")
     return int(text)
+
+
+def metric_name(text: str) -> str:
+    if not _METRIC_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected the name of a metric, such as screenshotmax_up")
+    return text
 
 
 def count(text: str) -> int:

@@ -9,71 +9,122 @@ import ssl
 import sys
 import warnings
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
 
 from exporter.cli.parser import DEFAULT_PORT
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
+    from collections.abc import Callable
+    from http.client import HTTPResponse
     from urllib.parse import SplitResult
 
     from exporter.config.web_values import Tls, WebConfig
 
-_PATH = "/-/healthy"
 _TIMEOUT_SECONDS = 5.0
+_MOST_METRICS = 1024 * 1024  # bytes read of them; ours come with the one family that is asked for
 # What the web config file may put before the answer. It is alive that gives them.
 _STOPPED = {401: "its passwords are on", 429: "its rate limit is reached"}
 _ALERTS = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"}  # of TLS 1.3, and of older ones
-_NOT_ASKED = "so its poll loops were not asked"
+_NO_MORE = "a sign of life and no more"
+
+
+class _Finding(NamedTuple):
+    """Whether an answer is a good one, in which words, and whether the exporter itself gave it, not what guards it.
+
+    No dataclass: to import that takes a tenth of the verb's start.
+    """
+
+    good: bool
+    told: str
+    own: bool = True
 
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 when healthy, 1 when not or not reached."""
     try:
-        healthy, told = _ask_as_configured(options.url, options.web_config_file)
+        found = _ask_as_configured(options)
     except (OSError, HTTPException) as error:
-        healthy, told = False, f"no answer ({type(error).__name__})"
+        found = _Finding(good=False, told=f"no answer ({type(error).__name__})")
     except (ValueError, OverflowError):  # a URL that cannot be parsed, encoded or connected to
-        healthy, told = False, f"not an address, expected a URL such as http://127.0.0.1:{DEFAULT_PORT}"
-    (sys.stdout if healthy else sys.stderr).write(f"healthcheck: {told}\n")
-    return 0 if healthy else 1
+        found = _Finding(good=False, told=f"not an address, expected a URL such as http://127.0.0.1:{DEFAULT_PORT}")
+    (sys.stdout if found.good else sys.stderr).write(f"healthcheck: {found.told}\n")
+    return 0 if found.good else 1
 
 
-def _ask_as_configured(url: str | None, web_config_file: Path | None) -> tuple[bool, str]:
+def _ask_as_configured(options: argparse.Namespace) -> _Finding:
     """As `_ask`, which is all where there is no web config file."""
-    if web_config_file is None:
-        return _ask(f"http://127.0.0.1:{DEFAULT_PORT}" if url is None else url, None)
+    if options.web_config_file is None:
+        return _ask(options, None)
     from exporter.config import ConfigError, load_web  # noqa: PLC0415 - most of what a start costs
 
     try:
-        web = load_web(web_config_file)
+        web = load_web(options.web_config_file)
     except ConfigError as error:
-        return False, "; ".join(error.problems)
-    own = f"{'https' if web.tls else 'http'}://127.0.0.1:{DEFAULT_PORT}"
-    return _ask(own if url is None else url, web)
+        return _Finding(good=False, told="; ".join(error.problems))
+    return _ask(options, web)
 
 
-def _ask(url: str, web: WebConfig | None) -> tuple[bool, str]:
-    """Whether it is alive, and in which words. Raises OSError, HTTPException, ValueError, OverflowError."""
-    parts = urlsplit(url)
+def _ask(options: argparse.Namespace, web: WebConfig | None) -> _Finding:
+    """What comes of the one question, and of that for a metric after it where one is wanted.
+
+    Raises OSError, HTTPException, ValueError, OverflowError.
+    """
+    parts = _parts(options.url, web)
+    path = "/-/ready" if options.ready else "/-/healthy"
+    prefix = parts.path.rstrip("/").removesuffix(path)
+    found = _get(parts, web, prefix + path, _welcome)
+    if options.metric is None or not (found.good and found.own):
+        return found
+    metrics = f"{prefix}{quote(options.telemetry_path, errors='replace')}?{urlencode({'name[]': options.metric})}"
+    sample = _get(parts, web, metrics, lambda answer: _look_for(options.metric, answer))
+    return _Finding(good=sample.good, told=f"{found.told}; metrics: {sample.told}")
+
+
+def _parts(url: str | None, web: WebConfig | None) -> SplitResult:
+    """Of the URL, or of the default address. Raises ValueError for what is none."""
+    own = f"{'https' if web and web.tls else 'http'}://127.0.0.1:{DEFAULT_PORT}"
+    parts = urlsplit(own if url is None else url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError
+    return parts
+
+
+def _get(parts: SplitResult, web: WebConfig | None, path: str, judge: Callable[[HTTPResponse], _Finding]) -> _Finding:
+    """What `judge` makes of an answer with 200; any other is a bad one, or a sign of life. Raises as `_ask` does."""
     connection = _connection(parts, web.tls if web else None)
     try:
-        connection.request("GET", parts.path.rstrip("/").removesuffix(_PATH) + _PATH)
+        connection.request("GET", path)
         answer = connection.getresponse()
-        text = answer.read(80).decode(errors="replace").strip()
+        if web is not None and answer.status in _STOPPED:
+            return _Finding(good=True, told=f"{answer.status}, {_STOPPED[answer.status]}: {_NO_MORE}", own=False)
+        return judge(answer) if answer.status == 200 else _Finding(good=False, told=_words(answer))
     except ssl.SSLError as error:
         if web is None or error.reason not in _ALERTS:
             raise
-        return True, f"TLS answers, and asks for a client certificate, {_NOT_ASKED}"
+        return _Finding(good=True, told=f"TLS answers, and asks for a client certificate: {_NO_MORE}", own=False)
     finally:
         connection.close()
-    if web is not None and answer.status in _STOPPED:
-        return True, f"{answer.status}, {_STOPPED[answer.status]}, {_NOT_ASKED}"
-    return answer.status == 200, f"{answer.status} {text if text.isprintable() else ''}".rstrip()
+
+
+def _welcome(answer: HTTPResponse) -> _Finding:
+    return _Finding(good=True, told=_words(answer))
+
+
+def _words(answer: HTTPResponse) -> str:
+    text = answer.read(80).decode(errors="replace").strip()
+    return f"{answer.status} {text if text.isprintable() else ''}".rstrip()
+
+
+def _look_for(name: str, answer: HTTPResponse) -> _Finding:
+    """Reads no further than to the first sample of that name."""
+    left, starts = _MOST_METRICS, (f"{name}{{".encode(), f"{name} ".encode())
+    while line := answer.readline(left):
+        if line.startswith(starts):
+            return _Finding(good=True, told=f"{name} is there")
+        left -= len(line)
+    return _Finding(good=False, told=f"no sample of {name}")
 
 
 def _connection(parts: SplitResult, tls: Tls | None) -> HTTPConnection:

@@ -188,13 +188,27 @@ def _add_lint(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_healthcheck(verbs: argparse._SubParsersAction[Parser]) -> None:
-    verb = _verb(verbs, "healthcheck", "ask a running exporter whether it is healthy; exits 0 or 1")
+    verb = _verb(verbs, "healthcheck", "ask a running exporter whether it is healthy, or ready; exits 0 or 1")
     verb.add_argument(
         "url",
         metavar="URL",
         nargs="?",
         help=f"address of the exporter (default: http://127.0.0.1:{DEFAULT_PORT})",
     )
+    verb.add_argument(
+        "--ready",
+        dest="ready",
+        action="store_true",
+        help="ask whether every account has been polled, in place of whether it is healthy (default: off)",
+    )
+    verb.add_argument(
+        "--metric",
+        dest="metric",
+        metavar="NAME",
+        type=flags.metric_name,
+        help="want a sample of this name among its metrics, too (default: none)",
+    )
+    flags.add_telemetry_path(verb, "path of the metrics, for --metric")
     flags.add_web_config_file(verb, "that the exporter was started with, for its TLS")
 
 
@@ -206,6 +220,12 @@ def _add_config(verbs: argparse._SubParsersAction[Parser]) -> None:
     check = _verb(of_config, "check", checks, run="exporter.cli.config:run_check")
     flags.add_config_file(check)
     flags.add_web_config_file(check, "to validate too")
+    check.add_argument(
+        "--with-keys",
+        dest="with_keys",
+        action="store_true",
+        help="read the access key and the ca_file of every account, too, as its polls do (default: off)",
+    )
     _verb(of_config, "schema", "print the JSON Schema of the file", run="exporter.cli.config:run_schema")
 
 

@@ -1,1 +1,1 @@
-"""What of the chart is made from elsewhere: the schema of its values, the table in its README, copies of rules."""
+"""What of the chart is made from elsewhere: schema, table of values, list of changes, copies of rules."""

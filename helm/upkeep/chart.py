@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from helm.upkeep.changes import render_chart
 from helm.upkeep.readme import render_readme
 from helm.upkeep.schema import render_schema
 from helm.upkeep.values import read_values
@@ -23,6 +24,7 @@ def made_files() -> dict[str, str]:
     values = read_values(_read(f"{CHART}/values.yaml"))
     return {
         f"{CHART}/values.schema.json": render_schema(values),
+        f"{CHART}/Chart.yaml": render_chart(_read(f"{CHART}/Chart.yaml"), _read("CHANGELOG.md")),
         f"{CHART}/README.md": render_readme(_read(f"{CHART}/README.md"), values),
         **{copy: _read(original) for copy, original in COPIES.items()},
     }

@@ -19,7 +19,21 @@ if TYPE_CHECKING:
 
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _FREE = {"type": "object"}
+# `--set` makes a text of a number with decimals.
+_SHARE = {
+    "type": ["number", "string"],
+    "exclusiveMinimum": 0,
+    "exclusiveMaximum": 1,
+    "pattern": r"^0?\.[0-9]*[1-9][0-9]*$",
+}
+_POSITIVE = {
+    "type": ["number", "string"],
+    "exclusiveMinimum": 0,
+    "pattern": r"^([0-9]*[1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9][0-9]*)$",
+}
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+_CONTAINER_PORT = {"type": "integer", "minimum": 1024, "maximum": 65535}
+_DIGEST = {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}
 _DURATION = {"type": "string", "pattern": "^([0-9]+(ms|[smhdwy]))*$"}
 _SECRET_KEYS = {"access_key", "proxy_url"}
 
@@ -40,6 +54,8 @@ def _one_of(*values: Any) -> dict[str, Any]:
 _TEXT = {"type": "string"}
 _NAME = {"type": "string", "minLength": 1}
 _FLAG = {"type": "boolean"}
+_PULL_POLICY = _one_of("Always", "IfNotPresent", "Never")
+_RESOURCES = _only(requests=_FREE, limits=_FREE, claims={"type": "array"})
 _ITEMS = _list_of(_only("key", "path", key=_NAME, path=_NAME, mode={"type": "integer"}))
 _MOUNT: dict[str, dict[str, Any]] = {
     "name": _NAME,
@@ -47,6 +63,7 @@ _MOUNT: dict[str, dict[str, Any]] = {
     "items": _ITEMS,
     "optional": _FLAG,
 }
+_MONITORS = ("serviceMonitor", "podMonitor", "scrapeConfig")
 _MONITOR = {"interval": _DURATION, "scrapeTimeout": _DURATION, "scheme": _one_of("", "http", "https")}
 _RULE: dict[str, dict[str, Any]] = {
     "expr": _NAME,
@@ -62,8 +79,15 @@ _TOLD: dict[str, dict[str, Any]] = {
     "existingSecret.items": _ITEMS,
     "global.imagePullSecrets": _list_of(_NAME, _only("name", name=_NAME)),
     "imagePullSecrets": _list_of(_NAME, _only("name", name=_NAME)),
-    "image.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-    "image.pullPolicy": _one_of("Always", "IfNotPresent", "Never"),
+    "image.digest": _DIGEST,
+    "image.pullPolicy": _PULL_POLICY,
+    "configReloader.image.tag": _NAME,
+    "configReloader.image.digest": _DIGEST,
+    "configReloader.image.pullPolicy": _PULL_POLICY,
+    "configReloader.watchInterval": {"type": "string", "pattern": "^([1-9][0-9]*(ms|[smh]))+$"},
+    "configReloader.containerPort": _CONTAINER_PORT,
+    "configReloader.resources": _RESOURCES,
+    "configReloader.securityContext": _FREE,
     "sharding.totalShards": {"type": "integer", "minimum": 1},
     "persistence.accessModes": {
         **_list_of(_one_of("ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany")),
@@ -73,14 +97,14 @@ _TOLD: dict[str, dict[str, Any]] = {
         whenDeleted=_one_of("Retain", "Delete"), whenScaled=_one_of("Retain", "Delete")
     ),
     "emptyDir": _only(medium=_one_of("", "Memory"), sizeLimit=_NAME),
-    "resources": _only(requests=_FREE, limits=_FREE, claims={"type": "array"}),
+    "resources": _RESOURCES,
     "podSecurityContext": _FREE,
     "securityContext": _FREE,
     "dnsPolicy": _one_of("", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
     "extraArgs": _list_of({"type": "string", "pattern": "^--"}),
     "extraSecretMounts": _list_of(_only("name", "secretName", "mountPath", secretName=_NAME, **_MOUNT)),
     "extraConfigmapMounts": _list_of(_only("name", "configMap", "mountPath", configMap=_NAME, **_MOUNT)),
-    "containerPort": {"type": "integer", "minimum": 1024, "maximum": 65535},
+    "containerPort": _CONTAINER_PORT,
     "web.externalUrl": {"type": "string", "pattern": "^(https?://.+)?$"},
     "web.routePrefix": {"type": "string", "pattern": "^(/.*)?$"},
     "web.telemetryPath": {"type": "string", "pattern": "^/."},
@@ -99,7 +123,13 @@ _TOLD: dict[str, dict[str, Any]] = {
         maxUnavailable={"type": ["integer", "string"]},
         unhealthyPodEvictionPolicy=_one_of("IfHealthyBudget", "AlwaysAllow"),
     ),
-    **{f"{kind}.{key}": told for kind in ("serviceMonitor", "podMonitor") for key, told in _MONITOR.items()},
+    **{f"{kind}.{key}": told for kind in _MONITORS for key, told in _MONITOR.items()},
+    "scrapeConfig.targets": _list_of(_NAME),
+    "prometheusRule.thresholds.manyTasksMissed": {"type": "integer", "minimum": 1},
+    "prometheusRule.thresholds.runsOnTimeObjective": _SHARE,
+    "prometheusRule.thresholds.pollFailureWindow": {"type": "string", "pattern": "^([1-9][0-9]*(ms|[smhdwy]))+$"},
+    "prometheusRule.thresholds.snapshotStaleHours": _POSITIVE,
+    "prometheusRule.thresholds.clockSkewSeconds": _POSITIVE,
     "prometheusRule.disabled": _list_of(_NAME),
     "prometheusRule.overrides": {"type": "object", "additionalProperties": _only(**_RULE)},
     "grafanaDashboard.instanceSelector": _FREE,

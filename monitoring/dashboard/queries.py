@@ -1,7 +1,8 @@
 """PromQL of the dashboard, written once for each idea.
 
 Two replicas of the exporter see the same tasks, so what they say is joined by `max by` before anything is counted
-or added. Every selector holds the variables `job` and `instance`, as Grafana's dashboard linter asks.
+or added; what shards say of an account is joined for each shard first. Every selector holds the variables `job` and
+`instance`, as Grafana's dashboard linter asks.
 """
 
 from __future__ import annotations
@@ -40,6 +41,32 @@ def task(name: str, *matchers: str) -> str:
 def joined(expression: str, labels: str) -> str:
     """What two replicas say of the same thing, as one."""
     return f"max by ({labels}) ({expression})"
+
+
+def _by_shard(name: str) -> str:
+    """What each shard says of an account: only the exporter itself tells which shard it is, so that is joined to it."""
+    shards = (
+        f'count_values without () ("ordinal", {exporter("screenshotmax_exporter_shard_ordinal")})'
+        " * ignoring (ordinal, total) group_left (total)"
+        f' count_values without () ("total", {exporter("screenshotmax_exporter_total_shards")})'
+    )
+    said = f"{account(name)} * ignoring (account, ordinal, total) group_left (ordinal, total) ({shards})"
+    return joined(said, "account, ordinal, total")
+
+
+def of_shards(name: str) -> str:
+    """What shards count of their own tasks, added up by account; `name` as for `account`.
+
+    Added are only those of one number of shards, as while it changes old and new ones see the same tasks. The last
+    part is for exporters that do not say which shard they are.
+    """
+    whole = added(_by_shard(name), "account, total")
+    return f"({joined(whole, 'account')} or {joined(account(name), 'account')})"
+
+
+def of_worst_shard(name: str) -> str:
+    """The least that a shard says of an account, by account; `name` as for `account`."""
+    return f"(min by (account) ({_by_shard(name)}) or {joined(account(name), 'account')})"
 
 
 def added(expression: str, labels: str = "") -> str:

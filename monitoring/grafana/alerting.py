@@ -31,6 +31,7 @@ _NAMES = (
 _LOOK_UPS = (
     (re.compile(r"\{\{ with printf `topk.*?\{\{ end \}\}"), "{{ $labels.task_name }}"),
     (re.compile(r" The reason: \{\{ range .*?\{\{ end \}\}\."), " screenshotmax_task_problem has the reason."),
+    (re.compile(r" at these exporters: \{\{ range .*?\{\{ end \}\}\."), ", at one shard or at all."),
     (re.compile(r" Failed in the last three hours: \{\{ range .*?\{\{ end \}\}\."), ""),
     (re.compile(r": \{\{ range query .*?\{\{ end \}\}$"), "."),
     (re.compile(r"\$value\b"), "$values.A.Value"),

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 HASH = "$2y$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
 
+KEYED = """\
+accounts:
+  - {name: main, access_key_file: key, tasks: all}
+  - {name: other, access_key_env: SCREENSHOTMAX_OTHER, tasks: all, api: {ca_file: ca.crt}}
+"""
+
 BAD = """\
 api: {timeout: soon}
 accounts:
@@ -66,11 +72,10 @@ def pair(tmp_path: Path, authority: trustme.CA) -> Path:
     return tmp_path
 
 
-def check_both(directory: Path, web: str) -> int:
+def check_both(directory: Path, web: str, *words: str) -> int:
     (directory / "web.yaml").write_text(web)
-    return run(
-        "config", "check", "--config.file", directory / "config.yaml", "--web.config.file", directory / "web.yaml"
-    )
+    web_file = directory / "web.yaml"
+    return run("config", "check", *words, "--config.file", directory / "config.yaml", "--web.config.file", web_file)
 
 
 @pytest.mark.parametrize(
@@ -124,19 +129,90 @@ def test_the_files_of_the_web_file_are_read(
     assert "marked" not in err
 
 
-def test_the_network_is_not_touched(
-    pair: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def keyed(tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a configuration whose two accounts have their key elsewhere, and an authority of their own."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    (tmp_path / "key").write_text("key-of-the-tests\n")
+    (tmp_path / "config.yaml").write_text(KEYED)
+    monkeypatch.setenv("SCREENSHOTMAX_OTHER", "key-of-the-tests")
+    return tmp_path
+
+
+def check_keys(directory: Path, *words: str) -> int:
+    return run("config", "check", "--config.file", directory / "config.yaml", *words)
+
+
+def test_keys_and_authorities_are_read_when_asked_for(keyed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --with-keys all is read that polls read, and that is told."""
+    assert 0 == check_keys(keyed, "--with-keys")
+    assert (f"{keyed}/config.yaml: valid, 2 accounts: main, other, keys read\n", "") == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("key", None, "account main: access_key_file {}/key cannot be read: No such file or directory"),
+        ("key", "", "account main: access_key_file {}/key is empty or not set"),
+        ("key", "marked marked", "account main: access_key_file {}/key holds a blank or a control character"),
+        ("key", "marked" * 1000, "account main: access_key_file {}/key is larger than 4096 bytes"),
+        ("ca.crt", None, "account other: ca_file {}/ca.crt cannot be used: No such file or directory"),
+        ("ca.crt", "marked", "account other: ca_file {}/ca.crt cannot be used: no PEM certificates in it"),
+    ],
+)
+def test_a_key_that_no_poll_could_use(
+    name: str, content: str | None, told: str, keyed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Validating opens no socket and looks no name up."""
+    """A key or an authority that cannot be used is one sentence, without what it holds; unasked, nobody looks."""
+    file = keyed / name
+    file.unlink() if content is None else file.write_text(content)
+    assert 1 == check_keys(keyed, "--with-keys")
+    assert ("", f"{keyed}/config.yaml: {told.format(keyed)}\n") == capsys.readouterr()
+    assert 0 == check_keys(keyed)
+
+
+def test_all_that_polls_could_not_use_is_told_at_once(
+    keyed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each account tells of its key and of its authority, and a valid web file beside them saves nothing."""
+    for name in ("key", "ca.crt"):
+        (keyed / name).unlink()
+    monkeypatch.delenv("SCREENSHOTMAX_OTHER")
+    (keyed / "web.yaml").write_text("")
+    assert 1 == check_keys(keyed, "--with-keys", "--web.config.file", f"{keyed}/web.yaml")
+    out, err = capsys.readouterr()
+    assert f"{keyed}/web.yaml: valid, TLS off, basic auth off\n" == out
+    assert [
+        "account main: access_key_file",
+        "account other: the environment variable",
+        "account other: ca_file",
+    ] == re.findall(rf"^{keyed}/config\.yaml: (account \w+: (?:the environment variable|\w+)) .+$", err, re.MULTILINE)
+
+
+def test_a_mistake_comes_before_the_keys(keyed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a configuration that is invalid only the mistakes are told."""
+    (keyed / "key").unlink()
+    (keyed / "config.yaml").write_text(KEYED + "more: 1\n")
+    assert 1 == check_keys(keyed, "--with-keys")
+    out, err = capsys.readouterr()
+    assert ("", 1) == (out, len(err.splitlines()))
+    assert "more: found an unknown key" in err
+
+
+@pytest.mark.parametrize("words", [(), ("--with-keys",)])
+def test_the_network_is_not_touched(
+    words: tuple[str, ...], pair: Path, keyed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Validating opens no socket and looks no name up, neither does reading keys."""
 
     def refuse(*_: object, **__: object) -> Never:
         raise AssertionError("the network was touched")
 
     file = pair / "config.yaml"
-    file.write_text(f"api: {{base_url: https://api.example}}\n{GOOD}")
+    file.write_text(f"api: {{base_url: https://api.example, proxy_url: 'https://proxy.example'}}\n{KEYED}")
     for name in ("socket", "create_connection", "getaddrinfo"):
         monkeypatch.setattr(socket, name, refuse)
-    assert 0 == check_both(pair, TLS)
+    assert 0 == check_both(keyed, TLS, *words)
     assert 2 == capsys.readouterr().out.count("valid")
 
 

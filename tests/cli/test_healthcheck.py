@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -24,18 +24,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, list[str]]]:
-    """A server with one answer: its URL and the paths it is asked for."""
+def answering(status: int, body: bytes, *later: tuple[int, bytes], **headers: str) -> Iterator[tuple[str, list[str]]]:
+    """A server with one answer, or several one after the other: its URL and the paths it is asked for."""
+    answers = [(status, body), *later]
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            status, body = answers[min(len(asked), len(answers)) - 1]
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # who has heard enough hangs up
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -84,6 +87,82 @@ def test_paths(path: str, expected: str) -> None:
     with answering(200, b"Healthy") as (url, asked):
         assert 0 == run("healthcheck", url + path)
     assert [expected] == asked
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "body"), [(0, 200, b"Ready"), (1, 503, b"waiting for the first poll of main")]
+)
+@pytest.mark.parametrize("path", ["", "/prefix", "/prefix/-/ready"])
+def test_ready(code: int, status: int, body: bytes, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --ready it asks whether every account has been polled, in place of whether the exporter is healthy."""
+    with answering(status, body) as (url, asked):
+        assert code == run("healthcheck", "--ready", url + path)
+    assert [f"{path.removesuffix('/-/ready')}/-/ready"] == asked
+    assert f"healthcheck: {status} {body.decode()}\n" == "".join(capsys.readouterr())
+
+
+HEAD = b"# HELP screenshotmax_up screenshotmax_up 1\n# TYPE screenshotmax_up gauge\n"
+THERE = "screenshotmax_up is there"
+NONE = "no sample of screenshotmax_up"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "body", "told"),
+    [
+        (0, 200, HEAD + b'screenshotmax_up{account="main"} 0.0\n', THERE),
+        (0, 200, HEAD + b"screenshotmax_up 1.0\n", THERE),
+        (0, 200, HEAD + b"screenshotmax_up 1.0", THERE),
+        (1, 200, HEAD, NONE),
+        (1, 200, b"", NONE),
+        (1, 200, HEAD + b"screenshotmax_upper 1.0\n", NONE),
+        (1, 200, b"\xff" * 100, NONE),
+        (1, 404, b"Not Found", "404 Not Found"),
+        (1, 401, b"Unauthorized", "401 Unauthorized"),
+    ],
+)
+def test_metric(code: int, status: int, body: bytes, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --metric a sample of that very name, of whatever value, must be in the exposition."""
+    with answering(200, b"Healthy", (status, body)) as (url, asked):
+        assert code == run("healthcheck", "--metric=screenshotmax_up", url + "/prefix")
+    assert ["/prefix/-/healthy", "/prefix/metrics?name%5B%5D=screenshotmax_up"] == asked
+    assert f"healthcheck: 200 Healthy; metrics: {told}\n" == "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("code", "before"), [(0, 1024 * 1024 - len("screenshotmax_up 1.0\n")), (1, 1024 * 1024), (1, 2 * 1024 * 1024)]
+)
+@pytest.mark.parametrize("line", [b"another 1.0 ..\n", b"."])
+def test_of_metrics_no_more_than_a_mebibyte_is_read(code: int, before: int, line: bytes) -> None:
+    """Who sends more than was asked for is heard to that length, in one line or in many."""
+    filler = (line * (before // len(line) + 1))[: before - 1] + b"\n"
+    with answering(200, b"Healthy", (200, filler + b"screenshotmax_up 1.0\n")) as (url, _):
+        assert code == run("healthcheck", "--metric=screenshotmax_up", url)
+
+
+def test_what_is_not_healthy_is_asked_no_further(capsys: pytest.CaptureFixture[str]) -> None:
+    """A metric makes nothing good that is not ready."""
+    with answering(503, b"waiting for the first poll of main", (200, b"screenshotmax_up 1.0\n")) as (url, asked):
+        assert 1 == run("healthcheck", "--ready", "--metric=screenshotmax_up", url)
+    assert ["/-/ready"] == asked
+    assert ("", "healthcheck: 503 waiting for the first poll of main\n") == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/", "/"), ("/own/path", "/own/path"), ("/a b?c#d", "/a%20b%3Fc%23d"), ("/\ud800", "/%3F"), ("/ü", "/%C3%BC")],
+)
+def test_the_path_of_the_metrics(path: str, expected: str) -> None:
+    """The metrics are looked for where the exporter was told to have them, and no path is taken for a bad URL."""
+    with answering(200, b"screenshotmax_up 1.0\n") as (url, asked):
+        assert 0 == run("healthcheck", "--metric=screenshotmax_up", f"--web.telemetry-path={path}", url)
+    assert ["/-/healthy", f"{expected}?name%5B%5D=screenshotmax_up"] == asked
+
+
+@pytest.mark.parametrize("name", ["", "1st", "up{}", "screenshotmax up", "screenshotmax_up\n", "ü"])
+def test_a_name_that_no_metric_has(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be a metric's name is a bad flag."""
+    assert 2 == run("healthcheck", f"--metric={name}")
+    assert "expected the name of a metric, such as screenshotmax_up" in capsys.readouterr().err
 
 
 def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +215,7 @@ def test_any_url_is_survived(start: str, rest: str) -> None:
 HASH = bcrypt.hashpw(b"word", bcrypt.gensalt(4)).decode()
 USERS = f"basic_auth_users: {{one: '{HASH}'}}\n"
 LIMIT = "rate_limit: {interval: 1h, burst: 0}\n"
-NOT_ASKED = "so its poll loops were not asked"
+NO_MORE = "a sign of life and no more"
 
 
 def checked(shop: Shop, text: str, *words: str | Path) -> int:
@@ -156,15 +235,15 @@ def checked(shop: Shop, text: str, *words: str | Path) -> int:
     [
         (f"tls_server_config: {{{PAIR}}}", "200 hello"),
         (f"tls_server_config: {{{PAIR}, min_version: TLS10, max_version: TLS10}}", "200 hello"),
-        (f"tls_server_config: {{{PAIR}}}\n{USERS}", f"401, its passwords are on, {NOT_ASKED}"),
-        (f"tls_server_config: {{{PAIR}}}\n{LIMIT}", f"429, its rate limit is reached, {NOT_ASKED}"),
+        (f"tls_server_config: {{{PAIR}}}\n{USERS}", f"401, its passwords are on: {NO_MORE}"),
+        (f"tls_server_config: {{{PAIR}}}\n{LIMIT}", f"429, its rate limit is reached: {NO_MORE}"),
         (
             f"tls_server_config: {{{CLIENTS}: RequireAndVerifyClientCert}}",
-            f"TLS answers, and asks for a client certificate, {NOT_ASKED}",
+            f"TLS answers, and asks for a client certificate: {NO_MORE}",
         ),
         (
             f"tls_server_config: {{{CLIENTS}: RequireAndVerifyClientCert, max_version: TLS12}}",
-            f"TLS answers, and asks for a client certificate, {NOT_ASKED}",
+            f"TLS answers, and asks for a client certificate: {NO_MORE}",
         ),
     ],
 )
@@ -173,6 +252,33 @@ def test_with_the_web_config_file(text: str, told: str, tmp_path: Path, capsys: 
     shop = Shop(tmp_path)
     shop.put_pair(shop.issue("elsewhere.test"))
     assert 0 == checked(shop, text, "https://127.0.0.1:{}", "--web.config.file", tmp_path / "web.yml")
+    assert (f"healthcheck: {told}\n", "") == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "told"),
+    [
+        (f"tls_server_config: {{{PAIR}}}\n{USERS}", 0, f"401, its passwords are on: {NO_MORE}"),
+        (
+            f"tls_server_config: {{{CLIENTS}: RequireAndVerifyClientCert}}",
+            0,
+            f"TLS answers, and asks for a client certificate: {NO_MORE}",
+        ),
+        (
+            f"tls_server_config: {{{PAIR}}}\nrate_limit: {{interval: 1h, burst: 1}}",
+            1,
+            f"200 hello; metrics: 429, its rate limit is reached: {NO_MORE}",
+        ),
+    ],
+)
+def test_a_metric_behind_what_refuses(
+    text: str, asked: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the web config file keeps it out it takes life for enough, and says how far it came."""
+    shop = Shop(tmp_path)
+    words = ("--ready", "--metric=screenshotmax_up", "https://127.0.0.1:{}", "--web.config.file", tmp_path / "web.yml")
+    assert 0 == checked(shop, text, *words)
+    assert asked == shop.asked
     assert (f"healthcheck: {told}\n", "") == capsys.readouterr()
 
 

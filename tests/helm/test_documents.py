@@ -96,9 +96,31 @@ def test_the_notes_tell_what_is_missing(notes) -> None:
     """Who scrapes, by which label, and whether there are alerts; nothing of it where all is set."""
     bare, _ = notes("--values", MODES["default"])
     unlabelled, _ = notes("--values", MODES["default"], "--set", "serviceMonitor.enabled=true")
+    scraped, _ = notes("--values", MODES["reloader"])
     whole, _ = notes("--values", MODES["monitoring"])
 
     assert "set serviceMonitor.enabled" in bare
     assert "--set serviceMonitor.additionalLabels.release=" in unlabelled
+    assert "--set scrapeConfig.additionalLabels.release=" in scraped
+    assert "set serviceMonitor.enabled" not in scraped
     assert "set prometheusRule.enabled" in unlabelled
     assert not re.search("serviceMonitor|prometheusRule", whole)
+
+
+@pytest.mark.parametrize(
+    ("values", "way"),
+    [
+        ("serviceMonitor.enabled=true", "serviceMonitor.jobLabel=app.kubernetes.io/instance"),
+        ("podMonitor.enabled=true", "podMonitor.jobLabel=app.kubernetes.io/instance"),
+        ("scrapeConfig.enabled=true", "scrapeConfig.jobName=smx"),
+    ],
+)
+def test_the_notes_tell_shards_of_the_job(notes, values: str, way: str) -> None:
+    """With shards they say what the alerts take for one set, and how to part it; not where that is done, or without shards."""
+    words = ("--values", MODES["default"], "--set", values)
+    sharded, _ = notes(*words, "--set", "sharding.totalShards=2")
+    parted, _ = notes(*words, "--set", f"sharding.totalShards=2,{way}")
+    plain, _ = notes(*words)
+
+    assert f"  --set {way}\n" in sharded
+    assert [False, False] == ["a job of its own" in text for text in (parted, plain)]

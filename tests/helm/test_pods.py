@@ -112,8 +112,8 @@ def writers(manifests: list[Json]) -> tuple[str, int, str, str]:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ("", ("Deployment", 1, "as Kubernetes does", "emptyDir")),
-        ("replicas=3", ("Deployment", 3, "as Kubernetes does", "emptyDir")),
+        ("", ("Deployment", 1, "RollingUpdate", "emptyDir")),
+        ("replicas=3", ("Deployment", 3, "RollingUpdate", "emptyDir")),
         ("persistence.enabled=true", ("StatefulSet", 1, "as Kubernetes does", "claim of its own")),
         ("persistence.enabled=true,replicas=2", ("StatefulSet", 2, "as Kubernetes does", "claim of its own")),
         ("persistence.enabled=true,updateStrategy.type=OnDelete", ("StatefulSet", 1, "OnDelete", "claim of its own")),
@@ -135,6 +135,29 @@ def writers(manifests: list[Json]) -> tuple[str, int, str, str]:
 def test_a_ledger_never_has_two_writers(helm: Helm, values: str, expected: tuple[str, int, str, str]) -> None:
     """A volume that outlives its pod is the pod's own, or its one pod is replaced only after it has ended."""
     assert expected == writers(helm.render(*DEFAULT, "--set", values))
+
+
+KUBERNETES = {"maxSurge": "25%", "maxUnavailable": "25%"}
+CLAIM = "persistence.enabled=true,persistence.existingClaim=mine"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("", {"type": "RollingUpdate", "rollingUpdate": KUBERNETES}),
+        ("strategy.type=RollingUpdate", {"type": "RollingUpdate", "rollingUpdate": KUBERNETES}),
+        (
+            "strategy.rollingUpdate.maxSurge=0",
+            {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"}},
+        ),
+        ("strategy.type=Recreate", {"type": "Recreate"}),
+        (CLAIM, {"type": "Recreate"}),
+        (f"{CLAIM},strategy.type=Recreate", {"type": "Recreate"}),
+    ],
+)
+def test_a_deployment_tells_its_strategy_in_full(helm: Helm, values: str, expected: Json) -> None:
+    """A server-side apply takes back what it gave alone, so `rollingUpdate` is given until the type is Recreate."""
+    assert expected == the(helm.render(*DEFAULT, "--set", values), "Deployment")["spec"]["strategy"]
 
 
 def test_shards_know_their_pod(mode: Callable[[str], list[Json]], helm: Helm) -> None:
@@ -235,14 +258,19 @@ def test_the_network_policy_is_about_the_port_of_the_pod(mode: Callable[[str], l
 
 
 def test_the_test_asks_through_the_service(mode: Callable[[str], list[Json]]) -> None:
-    """`helm test` checks the configuration with its secrets, then asks for health at the Service's name and port."""
+    """`helm test` checks the configuration with its keys, then asks at the Service's name and port for readiness and for a metric that every pod has."""
     for name in set(POD_MODES) - {"external"}:
         manifests = mode(name)
         checked, asked = ours(the(manifests, "Pod"))
         (service,) = of_kind(manifests, "Service")
-        options = build_parser().parse_args(asked["args"])
+        check, options = (build_parser().parse_args(each["args"]) for each in (checked, asked))
+        daemon = build_parser().parse_args(["serve", *exporter(manifests)["args"]])
 
-        assert build_parser().parse_args(checked["args"]).config_file == Path(CONFIG, "config.yaml")
+        assert (True, Path(CONFIG, "config.yaml")) == (check.with_keys, check.config_file)
+        assert (True, daemon.telemetry_path) == (options.ready, options.telemetry_path)
+        assert options.metric == (
+            "screenshotmax_up" if daemon.total_shards == 1 else "screenshotmax_exporter_shard_ordinal"
+        )
         assert f"//{service['metadata']['name']}:{service['spec']['ports'][0]['port']}" in options.url
 
 

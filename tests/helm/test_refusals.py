@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from charts import CHART, MODES, Helm
+from charts import CHART, MODES, Helm, file_of, of_kind
+from exporter.config import ConfigError, parse
+from exporter.model import Shard
+from exporter.poller.share import share
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from charts import Json
 
 pytestmark = pytest.mark.real
@@ -33,9 +36,17 @@ SHAPES = (
     ("log.level=loud", "log.level", "debug"),
     ("web.telemetryPath=metrics", "web.telemetryPath", "pattern"),
     ("webConfig.basic_auth_user.x=y", "webConfig", "basic_auth_user"),
+    ("configReloader.watchInterval=0s", "configReloader.watchInterval", "pattern"),
+    ("configReloader.image.tag=", "configReloader.image.tag", "1"),
     ("serviceMonitor.interval=soon", "serviceMonitor.interval", "pattern"),
     ("podMonitor.tlsconfig.ca=x", "podMonitor", "tlsconfig"),
     ("prometheusRule.overrides.A.severity=critical", "prometheusRule.overrides.A", "severity"),
+    ("prometheusRule.thresholds.manyTaskMissed=7", "prometheusRule.thresholds", "manyTaskMissed"),
+    ("prometheusRule.thresholds.manyTasksMissed=0", "prometheusRule.thresholds.manyTasksMissed", "1"),
+    ("prometheusRule.thresholds.runsOnTimeObjective=1", "prometheusRule.thresholds.runsOnTimeObjective", "1"),
+    ("prometheusRule.thresholds.runsOnTimeObjective=1.5", "prometheusRule.thresholds.runsOnTimeObjective", "pattern"),
+    ("prometheusRule.thresholds.snapshotStaleHours=0", "prometheusRule.thresholds.snapshotStaleHours", "0"),
+    ("prometheusRule.thresholds.pollFailureWindow=soon", "prometheusRule.thresholds.pollFailureWindow", "pattern"),
     ("networkPolicy.enabled=yes", "networkPolicy.enabled", "boolean"),
     ("extraArgs[0]=web.enable-lifecycle", "extraArgs.0", "pattern"),
     ("extraSecretMounts[0].name=x,extraSecretMounts[0].secretName=y", "extraSecretMounts.0", "mountPath"),
@@ -62,6 +73,8 @@ CLIENTS = "webConfig.tls_server_config.client_auth_type=RequireAndVerifyClientCe
 LONG = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0]"
 # Tried in tests/helm/test_sidecar.py.
 OF_THE_SIDECAR = ("sidecar.native needs Kubernetes ", "set sidecar.enabled of screenshotmax-exporter, ")
+IDLE = "sidecar.enabled=true,replicas=2,persistence.enabled=true,podAnnotations.a=b,service.labels.a=b"
+THREE_IDS = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0].tasks={1,2,3}"
 # Values, and the sentence.
 PROXY = "config: the user of a proxy_url would be readable in a ConfigMap: set secretConfig, which keeps the configuration in a Secret"
 CONTRADICTIONS = (
@@ -74,6 +87,15 @@ CONTRADICTIONS = (
     (f"{LONG}.overrides[0].id=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
     (f"{USERS},webConfigExistingSecret.name=x", "webConfig and webConfigExistingSecret.name exclude each other: give the web configuration once"),
     ("sharding.totalShards=3,replicas=2", "sharding.totalShards is 3 and makes as many pods, so replicas must be 1: for two pods of each shard install the chart twice"),
+    ("config=null", "config.accounts is needed, the accounts to watch; or configExistingSecretName, the Secret that holds the whole configuration"),
+    ("sharding.totalShards=31", "config.accounts of main: requests_per_minute is 60 for 31 shards, and each needs 2: raise it to 62, or lower sharding.totalShards"),
+    ("sharding.totalShards=20,config.poll.interval=15s", "config.accounts of main: requests_per_minute is 60 for 20 shards, so each may send 0 every 15s, expected at least 1: raise it, or poll less often"),
+    ("podDisruptionBudget.minAvailable=0,podDisruptionBudget.maxUnavailable=1", "podDisruptionBudget: minAvailable and maxUnavailable exclude each other: give one of them"),
+    ("podSecurityContext.runAsUser=0", "runAsUser is 0, and runAsNonRoot lets no such container start: give the number of a user other than root"),
+    ("securityContext.runAsUser=0,podSecurityContext.runAsNonRoot=false", "runAsUser is 0, and runAsNonRoot lets no such container start: give the number of a user other than root"),
+    ("service.nodePort=30142", "service.nodePort needs service.type NodePort or LoadBalancer: a ClusterIP has no port on the nodes"),
+    ("ingress.enabled=true", "ingress.hosts is needed with ingress.enabled: an Ingress of no host leads nowhere"),
+    ("route.enabled=true", "route.parentRefs is needed with route.enabled: an HTTPRoute of no gateway leads nowhere"),
     ("persistence.existingClaim=mine", "persistence.existingClaim is given: set persistence.enabled too"),
     (f"{CLAIM},replicas=2", "persistence.existingClaim is for one pod, as a ledger has one writer: leave it out, and each pod gets a claim of its own"),
     (f"{CLAIM},sharding.totalShards=2", "persistence.existingClaim is for one pod, as a ledger has one writer: leave it out, and each pod gets a claim of its own"),
@@ -81,14 +103,23 @@ CONTRADICTIONS = (
     ("extraArgs[0]=--web.listen-address=:80", "extraArgs: --web.listen-address is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort"),
     ("extraArgs[0]=--no-config.enable-auto-reload", "extraArgs: --no-config.enable-auto-reload is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort"),
     ("serviceMonitor.enabled=true,podMonitor.enabled=true", "serviceMonitor and podMonitor exclude each other: with both Prometheus would scrape everything twice"),
+    ("podMonitor.enabled=true,scrapeConfig.enabled=true", "podMonitor and scrapeConfig exclude each other: with both Prometheus would scrape everything twice"),
+    (f"scrapeConfig.enabled=true,{USERS}", "scrapeConfig.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
     (f"serviceMonitor.enabled=true,{USERS}", "serviceMonitor.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
     ("serviceMonitor.enabled=true,webConfigExistingSecret.name=x,webConfigExistingSecret.basicAuth=true", "serviceMonitor.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
     ("podMonitor.enabled=true,webConfigExistingSecret.name=x,webConfigExistingSecret.clientCertificates=true", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
     (f"podMonitor.enabled=true,{CLIENTS}", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
     ("prometheusRule.enabled=true,prometheusRule.disabled[0]=Nonsense", "prometheusRule: there is no alert Nonsense, expected one of ScreenshotMAXTaskMissed, "),
     ("prometheusRule.enabled=true,prometheusRule.overrides.Other.for=1m", "prometheusRule: there is no alert Other, expected one of ScreenshotMAXTaskMissed, "),
+    (IDLE, "sidecar.enabled makes no pods and no Service, and these values would do nothing: replicas, persistence, podAnnotations, service.labels"),
+    ("sidecar.enabled=true,autoReload=false", "sidecar.enabled needs autoReload: this chart cannot roll the pods of another one when the configuration changes"),
     ("sidecar.enabled=true,sharding.totalShards=2", "sidecar.enabled and sharding.totalShards exclude each other"),
     ("sidecar.enabled=true,serviceMonitor.enabled=true", "sidecar.enabled makes no Service for a ServiceMonitor: use podMonitor"),
+    ("sidecar.enabled=true,scrapeConfig.enabled=true", "sidecar.enabled makes no Service for a ScrapeConfig: use podMonitor"),
+    ("sidecar.enabled=true,configReloader.enabled=true", "sidecar.enabled and configReloader.enabled exclude each other: leave autoReload on, and the exporter watches its configuration itself"),
+    (f"configReloader.enabled=true,{USERS}", "configReloader would be refused, as it knows no password and has no client certificate: leave autoReload on, and the exporter watches its configuration itself"),
+    (f"configReloader.enabled=true,{CLIENTS}", "configReloader would be refused, as it knows no password and has no client certificate: leave autoReload on, and the exporter watches its configuration itself"),
+    ("configReloader.enabled=true,configReloader.containerPort=10142", "configReloader.containerPort and containerPort are both 10142: containers of a pod share its ports"),
     ("sidecar.enabled=true,podMonitor.enabled=true", "podMonitor.selector is needed with sidecar.enabled: the labels of the pods that you put the container into"),
     ("sidecar.enabled=true,sidecar.loopback=true,podMonitor.enabled=true,podMonitor.selector.matchLabels.a=b", "sidecar.loopback and podMonitor exclude each other: Prometheus does not reach loopback"),
 )  # fmt: skip
@@ -101,6 +132,68 @@ def test_values_that_contradict_each_other_are_refused(helm: Helm, values: str, 
 
     assert f"{sentence}\n" in told if not sentence.endswith(", ") else sentence in told
     assert "very-secret" not in told
+
+
+EACH = f"{THREE_IDS},config.poll.fetch=each"
+# Shards, values, and whether the budget is refused: just beyond each edge, and at it.
+BUDGETS = (
+    (31, "", True),
+    (30, "", False),
+    (4, "config.api.requests_per_minute=7", True),
+    (4, "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0].api.requests_per_minute=7", True),
+    (20, "config.poll.interval=19s999ms", True),
+    (20, "config.poll.interval=20s", False),
+    (30, f"{EACH},config.poll.interval=29s", True),
+    (30, f"{THREE_IDS},config.poll.interval=30s", False),
+    (2, f"{EACH},config.api.requests_per_minute=4,config.poll.interval=59s", True),
+    (2, f"{THREE_IDS},config.api.requests_per_minute=4,config.poll.interval=1m", False),
+    (30, f"{THREE_IDS},config.poll.fetch=list,config.poll.interval=29s", True),
+    (4, f"{THREE_IDS.replace('3}', '3,4,5,6,7,8,9}')},config.api.requests_per_minute=10", True),
+    (4, f"{THREE_IDS.replace('3}', '3,4,5,6,7,8,9,10}')},config.api.requests_per_minute=10", False),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("shards", "values", "refused"), BUDGETS)
+def test_the_chart_refuses_a_budget_that_the_pods_refuse(
+    newest_helm: Helm, shards: int, values: str, refused: bool
+) -> None:
+    """What is too little for so many shards is told before a pod has to, and nothing that the pods would take is refused."""
+    words = ("template", "smx", CHART, *DEFAULT, "--set", values)
+    done = newest_helm.run(*words, f"--set=sharding.totalShards={shards}")
+    config = parse(file_of(newest_helm.render(*words[3:]), "config.yaml"), name="config.yaml", directory=Path("/etc"))
+
+    assert (refused, refused) == ("requests_per_minute is" in done.stderr, done.returncode != 0)
+    with pytest.raises(ConfigError, match="requests_per_minute") if refused else nullcontext():
+        share(config, Shard(0, shards))
+
+
+def test_with_a_secret_of_ones_own_no_configuration_is_needed(newest_helm: Helm) -> None:
+    """Where the configuration is in a Secret that the chart cannot see, nothing is asked of it, shards or not."""
+    words = ("--set", "config=null,configExistingSecretName=mine,sharding.totalShards=100")
+
+    assert [] == of_kind(newest_helm.render(*words), "ConfigMap")
+
+
+# What a sidecar takes no notice of.
+IDLE_ALL = (
+    "replicas", "revisionHistoryLimit", "terminationGracePeriodSeconds", "persistence", "ingress", "route", "networkPolicy",
+    "imagePullSecrets", "strategy", "updateStrategy", "podAnnotations", "podLabels", "priorityClassName", "nodeSelector",
+    "tolerations", "affinity", "topologySpreadConstraints", "hostAliases", "dnsPolicy", "dnsConfig", "extraInitContainers",
+    "extraContainers", "readinessProbe", "startupProbe", "podDisruptionBudget", "service.annotations", "service.ipFamilies",
+    "service.ipFamilyPolicy", "service.labels", "service.nodePort", "service.port", "service.type",
+    "serviceAccount.annotations", "serviceAccount.name",
+)  # fmt: skip
+
+
+def test_all_that_a_sidecar_ignores_is_told_at_once(newest_helm: Helm) -> None:
+    """Whoever moves from pods of the chart to a sidecar reads in one sentence which values to take away."""
+    modes = [word for name in ("full", "secret", "persistent", "replicas") for word in ("--values", MODES[name])]
+    further = "updateStrategy.type=OnDelete,topologySpreadConstraints[0].maxSkew=1"
+    told = newest_helm.refusal(
+        *modes, "--set", f"sidecar.enabled=true,autoReload=true,podMonitor.enabled=false,{further}"
+    )
+
+    assert ", ".join(IDLE_ALL) == told.partition("these values would do nothing: ")[2].partition("\n")[0]
 
 
 def test_a_long_id_in_a_file_is_refused(helm: Helm, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from charts import MODES, Helm, the
+from charts import CHART, MODES, Helm, the
 from documents import read
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_the_values_change_what_they_name_and_nothing_else(mode: Callable[[str],
 
 
 def test_an_expression_can_be_replaced(helm: Helm) -> None:
-    """A threshold that stands in an expression is changed by giving the expression."""
+    """What no threshold of the values changes is changed by giving the expression."""
     found = alerts(
         groups(
             helm.render(*ON, "--set-json", 'prometheusRule.overrides={"ScreenshotMAXClockSkew":{"expr":"vector(1)"}}')
@@ -78,6 +78,69 @@ def test_an_expression_can_be_replaced(helm: Helm) -> None:
 
     assert "vector(1)" == found.pop("ScreenshotMAXClockSkew")["expr"]
     assert {name: rule for name, rule in alerts(TESTED).items() if name in found} == found
+
+
+# A threshold, and what it changes to in which rules: each text with what takes its place, and how often it stands there.
+THRESHOLDS: dict[str, dict[str, list[tuple[str, str, int]]]] = {
+    "manyTasksMissed=7": {"ScreenshotMAXManyTasksMissed": [(">= 5", ">= 7", 3)]},
+    "runsOnTimeObjective=0.995": {"screenshotmax:runs_on_time:objective": [("vector(0.99)", "vector(0.995)", 1)]},
+    "pollFailureWindow=18h": {
+        "ScreenshotMAXPollFailing": [("[3h]", "[18h]", 4), ("the last three hours", "the last 18h", 1)],
+        "ScreenshotMAXUpstreamDenied": [("[3h]", "[18h]", 2)],
+    },
+    "snapshotStaleHours=0.5": {"ScreenshotMAXSnapshotStale": [("> 3 * 3600", "> 0.5 * 3600", 2)]},
+    "clockSkewSeconds=30": {"ScreenshotMAXClockSkew": [("> 60", "> 30", 1)]},
+}
+
+
+def by_name(found: list[Json]) -> dict[str, Json]:
+    return {rule.get("alert") or rule["record"]: rule for group in found for rule in group["rules"]}
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_a_threshold_is_changed_wherever_it_stands(helm: Helm, threshold: str) -> None:
+    """In the rules that it is of, each place of it changes and nothing else; other rules stay, be the same number in them."""
+    found = by_name(groups(helm.render(*ON, "--set", f"prometheusRule.thresholds.{threshold}")))
+    tested = by_name(TESTED)
+
+    assert THRESHOLDS[threshold].keys() == {name for name in tested if tested[name] != found[name]}
+    for name, places in THRESHOLDS[threshold].items():
+        text = json.dumps(tested[name])
+        assert [times for _, _, times in places] == [text.count(old) for old, _, _ in places]
+        for old, new, _ in places:
+            text = text.replace(old, new)
+        assert json.loads(text) == found[name]
+
+
+def test_every_threshold_is_tried() -> None:
+    """The cases above are all thresholds that there are, and each of them is another than the default."""
+    defaults: Json = yaml.safe_load((CHART / "values.yaml").read_text())["prometheusRule"]["thresholds"]
+    tried = dict(case.split("=") for case in THRESHOLDS)
+
+    assert defaults.keys() == tried.keys()
+    assert [] == [name for name in tried if str(defaults[name]) == tried[name]]
+
+
+def test_a_threshold_that_is_taken_away_is_the_default(newest_helm: Helm) -> None:
+    """null, with which Helm removes a value, leaves the rules as they are tested."""
+    nothing = ",".join(f"prometheusRule.thresholds.{case.split('=')[0]}=null" for case in THRESHOLDS)
+
+    assert TESTED == groups(newest_helm.render(*ON, "--set", nothing))
+
+
+def test_an_expression_that_is_given_wins(newest_helm: Helm) -> None:
+    """A whole expression of one's own is not looked through for thresholds."""
+    found = alerts(
+        groups(
+            newest_helm.render(
+                *ON,
+                "--set-json",
+                'prometheusRule={"thresholds":{"clockSkewSeconds":30},"overrides":{"ScreenshotMAXClockSkew":{"expr":"x > 60"}}}',
+            )
+        )
+    )
+
+    assert "x > 60" == found["ScreenshotMAXClockSkew"]["expr"]
 
 
 def test_a_group_that_is_empty_is_left_out(helm: Helm) -> None:
@@ -108,6 +171,37 @@ def test_prometheus_takes_what_was_changed(
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups(mode("monitoring"))}))
 
     promtool("check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
+
+
+CHANGED = """
+rule_files: [rules.yaml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'screenshotmax_tasks_missing_common_fire{account="six"}', values: '6x20'}
+      - {series: 'screenshotmax_tasks_missing_common_fire{account="seven"}', values: '7x20'}
+      - {series: 'screenshotmax_api_clock_skew_seconds{account="near"}', values: '29x20'}
+      - {series: 'screenshotmax_api_clock_skew_seconds{account="far"}', values: '31x20'}
+    promql_expr_test:
+      - {expr: 'screenshotmax:runs_on_time:objective', eval_time: 8m, exp_samples: [{labels: 'screenshotmax:runs_on_time:objective', value: 0.995}]}
+      - expr: 'count by (alertname, account) (ALERTS{alertstate="firing"})'
+        eval_time: 8m
+        exp_samples:
+          - {labels: '{alertname="ScreenshotMAXManyTasksMissed", account="seven"}', value: 1}
+          - {labels: '{alertname="ScreenshotMAXClockSkew", account="far"}', value: 1}
+"""
+
+
+def test_prometheus_takes_and_plays_other_thresholds(
+    mode: Callable[[str], list[Json]], promtool: Callable[..., None], tmp_path: Path
+) -> None:
+    """With every threshold changed the rules pass the strictest check, and fire beyond the new numbers only."""
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups(mode("scraped"))}))
+    (tmp_path / "changed.yaml").write_text(CHANGED)
+
+    promtool("check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
+    promtool("test", "rules", "changed.yaml")
 
 
 PLAYED = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from charts import CHART, META, MODES
 from documents import ROOT, read
 from exporter import __version__
+from helm.upkeep.changes import render_chart
 from helm.upkeep.chart import made_files
 from helm.upkeep.values import Value, read_values
 
@@ -32,7 +34,59 @@ def test_it_is_what_would_be_made(name: str) -> None:
 def test_the_versions_are_the_exporters() -> None:
     """The chart installs the exporter of this tree, and says so wherever it names a version."""
     assert __version__ == META["appVersion"]
-    assert f":{__version__}\n" in META["annotations"]["artifacthub.io/images"]
+    assert {image_of(VALUES["image"]), image_of(VALUES["configReloader"]["image"])} == {
+        each["image"] for each in yaml.safe_load(META["annotations"]["artifacthub.io/images"])
+    }
+
+
+def image_of(image: dict[str, str]) -> str:
+    return f"{image['registry']}/{image['repository']}:{image['tag'] or __version__}"
+
+
+def test_the_links_lead_into_the_tree() -> None:
+    """Icon, documents and changelog are files of this tree, at the address that the chart calls its home."""
+    raw = META["home"].replace("github.com", "raw.githubusercontent.com")
+    links = [META["icon"], *(each["url"] for each in yaml.safe_load(META["annotations"]["artifacthub.io/links"]))]
+    named = [re.fullmatch(f"{raw}/main/(.*)|{META['home']}/blob/main/(.*)", link) for link in links]
+    paths = [found[1] or found[2] for found in named if found]
+
+    assert ["docs/icon.svg", "docs/kubernetes.md", "CHANGELOG.md"] == paths
+    assert [True] * 3 == [(ROOT / path).exists() for path in paths]
+    assert {f"{META['home']}/issues"} == {*links} - {found[0] for found in named if found}
+
+
+def test_the_icon_is_a_picture() -> None:
+    """It is well-formed SVG that loads nothing from elsewhere."""
+    icon = read("docs/icon.svg")
+
+    assert "{http://www.w3.org/2000/svg}svg" == ET.fromstring(icon).tag
+    assert not re.search("href|url\\(|<script|<style", icon)
+
+
+def test_the_changes_are_those_of_the_changelog() -> None:
+    """Of the newest version in the changelog, which is not released or this one, the entries that name the chart."""
+    newest = re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.MULTILINE)[0]
+    told = yaml.safe_load(META["annotations"]["artifacthub.io/changes"])
+
+    assert newest in {"Unreleased", META["appVersion"]}
+    assert told
+    assert {"kind", "description"} == set().union(*told)
+    assert {"added", "changed", "deprecated", "removed", "fixed", "security"} >= {each["kind"] for each in told}
+
+
+def test_changes_are_read_from_the_newest_version() -> None:
+    """Each entry of any length has its kind and loses its marks; what is not of the chart and what is older stays out."""
+    changelog = (
+        "# Changelog\n\n## [2.0.0] - 2026-11-23\n\n### Added\n\n- A `flag`.\n- The chart: a [value](docs/a.md)\n  "
+        'named "x".\n\n### Fixed\n\n- `helm/a`: b.\n\n## [1.0.0]\n\n### Removed\n\n- The chart of before.\n'
+    )
+    chart = "annotations:\n  artifacthub.io/changes: |\n    - kind: old\n"
+    told = yaml.safe_load(yaml.safe_load(render_chart(chart, changelog))["annotations"]["artifacthub.io/changes"])
+
+    assert [
+        {"kind": "added", "description": 'The chart: a value named "x".'},
+        {"kind": "fixed", "description": "helm/a: b."},
+    ] == told
 
 
 def test_values_are_read_with_comment_and_heading() -> None:

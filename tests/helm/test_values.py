@@ -22,6 +22,7 @@ GIVEN: dict[str, Json] = {name: yaml.safe_load(path.read_text()) for name, path 
 ALL = [value.path for value in read_values((CHART / "values.yaml").read_text()) if value.text]
 # What no CI values file shows, and where it is tried.
 ELSEWHERE = {
+    ("configReloader", "image", "tag"): "its digest wins, as that of the image: tests/helm/test_reloader.py",
     ("serviceAccount", "automountServiceAccountToken"): "a token is what nobody should want: below",
     ("webConfigExistingSecret", "clientCertificates"): "only refuses monitors: tests/helm/test_refusals.py",
     ("webConfigExistingSecret", "basicAuth"): "only refuses monitors: tests/helm/test_refusals.py",

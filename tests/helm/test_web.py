@@ -14,7 +14,9 @@ import pytest
 import trustme
 import yaml
 
-from charts import MODES, WORKLOADS, Helm, exporter, file_of, of_kind, the
+from charts import MODES, NAME, RELEASE, WORKLOADS, Helm, exporter, file_of, of_kind, ours, the
+from cli.runs import run
+from exporter.cli import build_parser
 from processes import EXPORTER, running
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 DEFAULT = ("--values", MODES["default"], "--set", "config.api.base_url=http://127.0.0.1:1")
+KEY = "/run/secrets/screenshotmax/main"
 PAIR = "webConfig.tls_server_config.cert_file=pair.pem,webConfig.tls_server_config.key_file=pair.pem"
 CLIENTS = f"{PAIR},webConfig.tls_server_config.client_ca_file=ca.pem,webConfig.tls_server_config.client_auth_type"
 HASH = bcrypt.hashpw(b"any", bcrypt.gensalt(4)).decode()
@@ -53,7 +56,9 @@ class Pod:
         self.place = place
         for mount in self.container["volumeMounts"]:
             self.inside(mount["mountPath"]).mkdir(parents=True)
-        self.put("/etc/screenshotmax-exporter/config.yaml", file_of(manifests, "config.yaml"))
+        config = file_of(manifests, "config.yaml").replace("/run/", f"{place}/run/")
+        self.put("/etc/screenshotmax-exporter/config.yaml", config)
+        self.put(KEY, "an-example-and-no-key")
         if [word for word in self.container["args"] if word.startswith("--web.config.file")]:
             self.put("/etc/screenshotmax-exporter-web/web.yaml", file_of(manifests, "web.yaml"))
             authority = trustme.CA()
@@ -70,6 +75,7 @@ class Pod:
     def words(self, words: list[str], port: int) -> list[str]:
         """Words of the container, with its paths as they are here, and its port, on loopback only."""
         moved = [re.sub(r"(?<==)/(etc|var)/", f"{self.place}/\\1/", word) for word in words]
+        moved = [word.replace(f"//{RELEASE}-{NAME}:", "//127.0.0.1:") for word in moved]
         return [
             word.replace("address=:10142", f"address=127.0.0.1:{port}").replace(":10142", f":{port}") for word in moved
         ]
@@ -114,6 +120,38 @@ def test_a_kubelet_finds_it_well(newest_helm: Helm, tmp_path: Path, guard: str) 
         assert [True] * 4 == [pod.answers(name, port) for name in ("livenessProbe", "readinessProbe") * 2]
 
     assert [False] * 2 == [pod.answers(name, port) for name in ("livenessProbe", "readinessProbe")]
+
+
+SEEN = "200 Ready; metrics: screenshotmax_up is there"
+LOCKED = "401, its passwords are on: a sign of life and no more"
+CERTIFIED = "TLS answers, and asks for a client certificate: a sign of life and no more"
+TOLD = {
+    "plain": SEEN,
+    "a prefix": SEEN,
+    "TLS under a prefix": SEEN,
+    "passwords": LOCKED,
+    "certificates": CERTIFIED,
+    "a rate limit": "200 Ready; metrics: 429, its rate limit is reached: a sign of life and no more",
+}
+
+
+@pytest.mark.parametrize("guard", TOLD)
+def test_helm_test_shows_that_it_works(
+    newest_helm: Helm, tmp_path: Path, guard: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It reads the key, finds each account polled and tells so by a metric; guarded, it shows life; and it fails without the key, and without the exporter."""
+    manifests = newest_helm.render(*DEFAULT, "--set", GUARDS[guard], "--set", "web.telemetryPath=/prometheus")
+    pod = Pod(manifests, tmp_path / "pod")
+    config, healthcheck = (each["args"] for each in ours(the(manifests, "Pod")))
+    with pod.started() as port:
+        assert [0, 0] == [run(*pod.words(words, port)) for words in (config, healthcheck)]
+        checked, *_, asked = capfd.readouterr().out.splitlines()
+    pod.inside(KEY).unlink()
+
+    assert checked.endswith(": valid, 1 account: main, keys read")
+    assert f"healthcheck: {TOLD[guard]}" == asked
+    assert [1, 1] == [run(*pod.words(words, port)) for words in (config, healthcheck)]
+    assert f"account main: access_key_file {pod.inside(KEY)} cannot be read: No such file" in capfd.readouterr().err
 
 
 def test_a_plain_probe_would_not_do(newest_helm: Helm, tmp_path: Path) -> None:
@@ -188,6 +226,18 @@ def test_a_web_configuration_of_somebody_else_is_followed(mode: Callable[[str], 
     assert "authorization" in endpoint
 
 
+@pytest.mark.parametrize("name", ["guarded", "external"])
+def test_from_inside_too_each_probe_has_its_own_question(mode: Callable[[str], list[Json]], name: str) -> None:
+    """A healthcheck asks for readiness where that is the probe's, so that it is known where nothing refuses it, and for life where that is."""
+    container = exporter(mode(name))
+    asked = {
+        probe: build_parser().parse_args(container[probe]["exec"]["command"][1:]).ready
+        for probe in ("livenessProbe", "readinessProbe")
+    }
+
+    assert {"livenessProbe": False, "readinessProbe": True} == asked
+
+
 @pytest.mark.parametrize("name", [name for name in MODES if name != "sidecar"])
 def test_every_port_leads_to_the_exporter(mode: Callable[[str], list[Json]], name: str) -> None:
     """Service, probes and PodMonitor name the container's port; ServiceMonitor, Ingress and HTTPRoute the Service's."""
@@ -212,3 +262,21 @@ def test_every_port_leads_to_the_exporter(mode: Callable[[str], list[Json]], nam
 
     assert {inside["name"]} == set(named)
     assert {service["name"]} >= set(outside)
+
+
+@pytest.mark.parametrize("guard", ["plain", "TLS under a prefix"])
+def test_a_reloader_is_heard(newest_helm: Helm, tmp_path: Path, guard: str) -> None:
+    """What it asks reloads the configuration, by TLS and under a prefix too; it believes any certificate, as the reloader does."""
+    manifests = newest_helm.render(*DEFAULT, "--set", f"configReloader.enabled=true,{GUARDS[guard]}")
+    pod = Pod(manifests, tmp_path / "pod")
+    (beside,) = [
+        each
+        for each in the(manifests, *WORKLOADS)["spec"]["template"]["spec"]["containers"]
+        if each["name"] != pod.container["name"]
+    ]
+    (url,) = [word.removeprefix("--reload-url=") for word in beside["args"] if word.startswith("--reload-url=")]
+    with pod.started() as port:
+        (asked,) = pod.words([url], port)
+        assert 200 == httpx.post(asked, verify=any_certificate(), trust_env=False, timeout=5).status_code
+        pod.put("/etc/screenshotmax-exporter/config.yaml", "accounts: all")
+        assert 500 == httpx.post(asked, verify=any_certificate(), trust_env=False, timeout=5).status_code

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from dashboard_lint import RULES
-from dashboards import SELECTOR, annotations, dashboard, expressions, panels, task_options
+from dashboards import SELECTOR, annotations, dashboard, expand, expressions, panels, task_options
 from documents import ROOT, first_column, read, section
 from exporter.model import State
 from exporter.report import TROUBLE
@@ -21,6 +21,7 @@ from exporter.web.words import STATE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from dashboards import Json
 
@@ -151,6 +152,45 @@ def test_what_can_be_chosen() -> None:
 def test_a_task_is_chosen_by_its_name(answer: str, expected: tuple[str, str]) -> None:
     """What Grafana makes of Prometheus's answer has the id as the value and the name as the text; the id without one."""
     assert [expected] == task_options(BOARD, [answer])
+
+
+# Shards 0 and 1 with a replica each; each sees another part of the account.
+SHARDED = [("a", 0, {"missing": 3, "dropped": 5, "up": 1}), ("b", 0, {"missing": 2, "dropped": 5, "up": 0})]
+SHARDED += [("c", 1, {"missing": 4, "dropped": 6, "up": 0}), ("d", 1, {"missing": 4, "dropped": 6, "up": 0})]
+SHARD_FAMILIES = {"missing": "tasks_missing_common_fire", "dropped": "tasks_dropped", "up": "up"}
+SUMS = {"Missing one fire": 7, "Not watched": 11, "Failing accounts": 1, "Oldest evidence": 300}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("said", [True, False])
+def test_shards_count_together_and_replicas_once(
+    component: Callable[[str], Path], tmp_path: Path, *, said: bool
+) -> None:
+    """Real Prometheus adds up what two shards with two replicas see; of exporters that say no shard, the most."""
+    series = {}
+    for instance, ordinal, values in SHARDED:
+        target = f'job="screenshotmax", instance="{instance}"'
+        if said:
+            series[f"screenshotmax_exporter_shard_ordinal{{{target}}}"] = ordinal
+            series[f"screenshotmax_exporter_total_shards{{{target}}}"] = 2
+        for name, value in values.items():
+            series[f'screenshotmax_{SHARD_FAMILIES[name]}{{{target}, account="main"}}'] = value
+        polled = f'screenshotmax_last_successful_poll_timestamp_seconds{{{target}, account="main"}}'
+        series[polled] = 600 if values["up"] else 300
+    expected = SUMS if said else {"Missing one fire": 4, "Not watched": 6, "Failing accounts": 0, "Oldest evidence": 0}
+    asked = [(PANELS[title]["targets"][0]["expr"], value) for title, value in expected.items()]
+    everything = dict.fromkeys(("job", "instance", "account"), ".+")
+    cases = [
+        {"expr": expand(text, everything), "eval_time": "10m", "exp_samples": [{"labels": "{}", "value": value}]}
+        for text, value in asked
+    ]
+    given = [{"series": name, "values": f"{value}x10"} for name, value in series.items()]
+    test = {"interval": "1m", "input_series": given, "promql_expr_test": cases}
+    (tmp_path / "test.yaml").write_text(json.dumps({"tests": [test]}))
+    command = [component("promtool"), "test", "rules", tmp_path / "test.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stdout + done.stderr
 
 
 STATE_NUMBERS = {state: len(TROUBLE) - place for place, state in enumerate(TROUBLE)}

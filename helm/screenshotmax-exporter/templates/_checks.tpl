@@ -1,11 +1,18 @@
 {{/* What values are wrong together, each told in one sentence before Kubernetes or a pod would have to. */}}
 {{- define "screenshotmax-exporter.checks" -}}
 {{- include "screenshotmax-exporter.configChecks" . -}}
+{{- include "screenshotmax-exporter.shardChecks" . -}}
 {{- include "screenshotmax-exporter.podChecks" . -}}
+{{- include "screenshotmax-exporter.accessChecks" . -}}
+{{- include "screenshotmax-exporter.sidecarChecks" . -}}
 {{- include "screenshotmax-exporter.monitorChecks" . -}}
+{{- include "screenshotmax-exporter.reloaderChecks" . -}}
 {{- end -}}
 
 {{- define "screenshotmax-exporter.configChecks" -}}
+{{- if not (or .Values.configExistingSecretName (.Values.config).accounts) -}}
+{{- fail "config.accounts is needed, the accounts to watch; or configExistingSecretName, the Secret that holds the whole configuration" -}}
+{{- end -}}
 {{- $keys := "/run/secrets/screenshotmax" -}}
 {{- $mounted := .Values.existingSecret.name | empty | ternary list (list $keys) -}}
 {{- range concat .Values.extraVolumeMounts .Values.extraSecretMounts }}{{ $mounted = append $mounted (trimSuffix "/" .mountPath) }}{{ end -}}
@@ -38,6 +45,40 @@
 {{- end -}}
 {{- end -}}
 
+{{/*
+The rule of exporter/poller/share.py, but for which shard an id is on: that the fullest has its even part at least, is sure without
+hashing. The pods refuse what is left.
+*/}}
+{{- define "screenshotmax-exporter.shardChecks" -}}
+{{- $shards := int .Values.sharding.totalShards -}}
+{{- $config := .Values.config -}}
+{{- range $account := .Values.configExistingSecretName | empty | ternary ($config).accounts list -}}
+{{- $ceiling := dig "api" "requests_per_minute" (dig "api" "requests_per_minute" 60 $config) $account | int -}}
+{{- $interval := dig "poll" "interval" (dig "poll" "interval" "1m" $config) $account | toString -}}
+{{- $fetch := dig "poll" "fetch" (dig "poll" "fetch" "auto" $config) $account -}}
+{{- $ids := kindIs "slice" $account.tasks | ternary $account.tasks list | len -}}
+{{- $each := and (gt $ids 0) (or (eq $fetch "each") (and (eq $fetch "auto") (lt $ids 10))) -}}
+{{- $needed := $each | ternary (divf $ids $shards | ceil | int) 1 -}}
+{{- $part := div $ceiling $shards | int -}}
+{{- $room := divf (mulf $part (include "screenshotmax-exporter.seconds" $interval)) 60 | floor | int -}}
+{{- $at := printf "config.accounts of %v: requests_per_minute is %d for %d shards" $account.name $ceiling $shards -}}
+{{- if and (gt $shards 1) (lt $part 2) -}}
+{{- fail (printf "%s, and each needs 2: raise it to %d, or lower sharding.totalShards" $at (mul 2 $shards)) -}}
+{{- end -}}
+{{- if and (gt $shards 1) (gt $needed $room) -}}
+{{- fail (printf "%s, so each may send %d every %s, expected at least %d: raise it, or poll less often" $at $room $interval $needed) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Seconds of a duration of the configuration, such as 1h30m. */}}
+{{- define "screenshotmax-exporter.seconds" -}}
+{{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 "y" 31536000 -}}
+{{- $sum := 0.0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 }}{{ $sum = addf $sum (mulf (regexFind "[0-9]+" .) (get $units (regexFind "[a-z]+" .))) }}{{ end -}}
+{{- $sum -}}
+{{- end -}}
+
 {{- define "screenshotmax-exporter.podChecks" -}}
 {{- $shards := int .Values.sharding.totalShards -}}
 {{- if and (gt $shards 1) (gt (int .Values.replicas) 1) -}}
@@ -59,22 +100,73 @@
 {{- fail (printf "extraArgs: %s is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort" (splitList "=" . | first)) -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.sidecar.enabled (gt $shards 1) -}}
+{{- $budget := .Values.podDisruptionBudget -}}
+{{- if and (hasKey $budget "minAvailable") (hasKey $budget "maxUnavailable") -}}
+{{- fail "podDisruptionBudget: minAvailable and maxUnavailable exclude each other: give one of them" -}}
+{{- end -}}
+{{- $pod := .Values.podSecurityContext -}}
+{{- $own := .Values.securityContext -}}
+{{- $user := hasKey $own "runAsUser" | ternary (get $own "runAsUser") (get $pod "runAsUser") | toString -}}
+{{- if and (eq $user "0") (hasKey $own "runAsNonRoot" | ternary (get $own "runAsNonRoot") (get $pod "runAsNonRoot")) -}}
+{{- fail "runAsUser is 0, and runAsNonRoot lets no such container start: give the number of a user other than root" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "screenshotmax-exporter.accessChecks" -}}
+{{- if and .Values.service.nodePort (eq .Values.service.type "ClusterIP") -}}
+{{- fail "service.nodePort needs service.type NodePort or LoadBalancer: a ClusterIP has no port on the nodes" -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress.hosts is needed with ingress.enabled: an Ingress of no host leads nowhere" -}}
+{{- end -}}
+{{- if and .Values.route.enabled (not .Values.route.parentRefs) -}}
+{{- fail "route.parentRefs is needed with route.enabled: an HTTPRoute of no gateway leads nowhere" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What only pods and a Service of the chart's own could follow is refused, all of it at once. */}}
+{{- define "screenshotmax-exporter.sidecarChecks" -}}
+{{- if .Values.sidecar.enabled -}}
+{{- if gt (int .Values.sharding.totalShards) 1 -}}
 {{- fail "sidecar.enabled and sharding.totalShards exclude each other" -}}
 {{- end -}}
-{{- if and .Values.sidecar.enabled .Values.sidecar.native (semverCompare "<1.29-0" .Capabilities.KubeVersion.Version) -}}
+{{- if and .Values.sidecar.native (semverCompare "<1.29-0" .Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "sidecar.native needs Kubernetes 1.29, and this is %s: set it to false, and put the container among containers" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- if not .Values.autoReload -}}
+{{- fail "sidecar.enabled needs autoReload: this chart cannot roll the pods of another one when the configuration changes" -}}
+{{- end -}}
+{{- $idle := list -}}
+{{- range $name, $default := dict "replicas" 1 "revisionHistoryLimit" 10 "terminationGracePeriodSeconds" 30 -}}
+{{- if ne (get $.Values $name | int) $default }}{{ $idle = append $idle $name }}{{ end -}}
+{{- end -}}
+{{- range $name := list "persistence" "ingress" "route" "networkPolicy" -}}
+{{- if (get $.Values $name).enabled }}{{ $idle = append $idle $name }}{{ end -}}
+{{- end -}}
+{{- range $name := list "imagePullSecrets" "strategy" "updateStrategy" "podAnnotations" "podLabels" "priorityClassName" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "hostAliases" "dnsPolicy" "dnsConfig" "extraInitContainers" "extraContainers" "readinessProbe" "startupProbe" "podDisruptionBudget" -}}
+{{- if get $.Values $name }}{{ $idle = append $idle $name }}{{ end -}}
+{{- end -}}
+{{- range $name, $plain := dict "service" (dict "type" "ClusterIP" "port" 10142) "serviceAccount" (dict "create" true) -}}
+{{- range $key, $value := get $.Values $name -}}
+{{- if and $value (ne (get $plain $key | toString) (toString $value)) }}{{ $idle = append $idle (printf "%s.%s" $name $key) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if $idle -}}
+{{- fail (printf "sidecar.enabled makes no pods and no Service, and these values would do nothing: %s" (join ", " $idle)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "screenshotmax-exporter.monitorChecks" -}}
 {{- $web := include "screenshotmax-exporter.web" . | fromYaml -}}
-{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
-{{- fail "serviceMonitor and podMonitor exclude each other: with both Prometheus would scrape everything twice" -}}
-{{- end -}}
-{{- range $name := list "serviceMonitor" "podMonitor" -}}
+{{- $enabled := list -}}
+{{- range $name := list "serviceMonitor" "podMonitor" "scrapeConfig" -}}
 {{- $monitor := get $.Values $name -}}
 {{- if $monitor.enabled -}}
+{{- $enabled = append $enabled $name -}}
+{{- if gt (len $enabled) 1 -}}
+{{- fail (printf "%s and %s exclude each other: with both Prometheus would scrape everything twice" (first $enabled) $name) -}}
+{{- end -}}
 {{- if and $web.users (not (or $monitor.basicAuth $monitor.authorization)) -}}
 {{- fail (printf "%s.basicAuth is needed: the web configuration has users, and Prometheus would be refused" $name) -}}
 {{- end -}}
@@ -87,11 +179,29 @@
 {{- if .Values.serviceMonitor.enabled -}}
 {{- fail "sidecar.enabled makes no Service for a ServiceMonitor: use podMonitor" -}}
 {{- end -}}
+{{- if .Values.scrapeConfig.enabled -}}
+{{- fail "sidecar.enabled makes no Service for a ScrapeConfig: use podMonitor" -}}
+{{- end -}}
 {{- if and .Values.podMonitor.enabled (not .Values.podMonitor.selector) -}}
 {{- fail "podMonitor.selector is needed with sidecar.enabled: the labels of the pods that you put the container into" -}}
 {{- end -}}
 {{- if and .Values.podMonitor.enabled .Values.sidecar.loopback -}}
 {{- fail "sidecar.loopback and podMonitor exclude each other: Prometheus does not reach loopback" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "screenshotmax-exporter.reloaderChecks" -}}
+{{- $web := include "screenshotmax-exporter.web" . | fromYaml -}}
+{{- if .Values.configReloader.enabled -}}
+{{- if .Values.sidecar.enabled -}}
+{{- fail "sidecar.enabled and configReloader.enabled exclude each other: leave autoReload on, and the exporter watches its configuration itself" -}}
+{{- end -}}
+{{- if or $web.users $web.clientCertificates -}}
+{{- fail "configReloader would be refused, as it knows no password and has no client certificate: leave autoReload on, and the exporter watches its configuration itself" -}}
+{{- end -}}
+{{- if eq (int .Values.configReloader.containerPort) (int .Values.containerPort) -}}
+{{- fail (printf "configReloader.containerPort and containerPort are both %d: containers of a pod share its ports" (int .Values.containerPort)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,26 +1,37 @@
 {{/* How to scrape: a dict with root and monitor, which are the values of a ServiceMonitor or a PodMonitor. */}}
 {{- define "screenshotmax-exporter.endpoint" -}}
-{{- $web := include "screenshotmax-exporter.web" .root | fromYaml -}}
-{{- $scheme := .monitor.scheme | default $web.scheme -}}
-{{- $server := printf "%s.%s.svc" (include "screenshotmax-exporter.fullname" .root) (include "screenshotmax-exporter.namespace" .root) -}}
 port: {{ include "screenshotmax-exporter.portName" .root }}
-path: {{ $web.prefix }}{{ .root.Values.web.telemetryPath }}
-scheme: {{ $scheme }}
-{{- if eq $scheme "https" }}
-{{- $named := .root.Values.sidecar.enabled | ternary dict (dict "serverName" $server) }}
-{{- with merge (deepCopy .monitor.tlsConfig) $named }}
-tlsConfig:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- range $key, $value := pick .monitor "interval" "scrapeTimeout" "basicAuth" "authorization" "honorLabels" "relabelings" }}
+path: {{ include "screenshotmax-exporter.metricsPath" .root }}
+scheme: {{ include "screenshotmax-exporter.scrapeScheme" . }}
+{{- range $key, $value := pick .monitor "interval" "scrapeTimeout" }}
 {{- if $value }}
 {{ dict $key $value | toYaml }}
 {{- end }}
 {{- end }}
-{{- with .monitor.metricRelabelings }}
-metricRelabelings:
+{{- include "screenshotmax-exporter.access" (merge (dict "service" (not .root.Values.sidecar.enabled)) .) }}
+{{- end -}}
+
+{{- define "screenshotmax-exporter.metricsPath" -}}
+{{ (include "screenshotmax-exporter.web" . | fromYaml).prefix }}{{ .Values.web.telemetryPath }}
+{{- end -}}
+
+{{- define "screenshotmax-exporter.scrapeScheme" -}}
+{{ .monitor.scheme | default (include "screenshotmax-exporter.web" .root | fromYaml).scheme }}
+{{- end -}}
+
+{{/* What all kinds call alike: a dict with root, monitor, and service, which says that the certificate is the Service's. */}}
+{{- define "screenshotmax-exporter.access" -}}
+{{- if eq (include "screenshotmax-exporter.scrapeScheme" .) "https" }}
+{{- $server := printf "%s.%s.svc" (include "screenshotmax-exporter.fullname" .root) (include "screenshotmax-exporter.namespace" .root) }}
+{{- with merge (deepCopy .monitor.tlsConfig) (.service | ternary (dict "serverName" $server) dict) }}
+tlsConfig:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- range $key, $value := pick .monitor "basicAuth" "authorization" "honorLabels" "relabelings" "metricRelabelings" }}
+{{- if $value }}
+{{ dict $key $value | toYaml }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

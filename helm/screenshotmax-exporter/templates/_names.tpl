@@ -50,12 +50,17 @@ metadata:
 {{- end -}}
 
 {{- define "screenshotmax-exporter.image" -}}
-{{- $registry := ((.Values.global).imageRegistry) | default .Values.image.registry -}}
-{{- $name := $registry | empty | ternary .Values.image.repository (printf "%s/%s" $registry .Values.image.repository) -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" $name .Values.image.digest -}}
+{{- include "screenshotmax-exporter.imageName" (dict "root" . "image" .Values.image) -}}
+{{- end -}}
+
+{{/* The name of an image: a dict with root and image, which are registry, repository, tag and digest. */}}
+{{- define "screenshotmax-exporter.imageName" -}}
+{{- $registry := ((.root.Values.global).imageRegistry) | default .image.registry -}}
+{{- $name := $registry | empty | ternary .image.repository (printf "%s/%s" $registry .image.repository) -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $name .image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $name (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- printf "%s:%s" $name (.image.tag | default .root.Chart.AppVersion) -}}
 {{- end -}}
 {{- end -}}
 

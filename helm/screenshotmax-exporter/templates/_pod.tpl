@@ -1,6 +1,6 @@
 {{- define "screenshotmax-exporter.args" -}}
 - --config.file=/etc/screenshotmax-exporter/config.yaml
-{{- if .Values.autoReload }}
+{{- if and .Values.autoReload (not .Values.configReloader.enabled) }}
 - --config.enable-auto-reload
 {{- end }}
 - --storage.path=/var/lib/screenshotmax-exporter/ledger.db
@@ -17,7 +17,7 @@
 {{- if ne .Values.web.telemetryPath "/metrics" }}
 - --web.telemetry-path={{ .Values.web.telemetryPath }}
 {{- end }}
-{{- if .Values.web.enableLifecycle }}
+{{- if or .Values.web.enableLifecycle .Values.configReloader.enabled }}
 - --web.enable-lifecycle
 {{- end }}
 {{- if gt (int .Values.sharding.totalShards) 1 }}
@@ -153,7 +153,7 @@ volumeMounts:
 
 {{- define "screenshotmax-exporter.podAnnotations" -}}
 {{- $web := .Values.webConfig -}}
-{{- if not (or .Values.autoReload .Values.configExistingSecretName) }}
+{{- if not (or .Values.autoReload .Values.configReloader.enabled .Values.configExistingSecretName) }}
 checksum/config: {{ toYaml .Values.config | sha256sum }}
 {{- end }}
 {{- if and $web (not .Values.webConfigExistingSecret.name) }}
@@ -191,6 +191,9 @@ spec:
       startupProbe:
         {{- include "screenshotmax-exporter.probe" (dict "root" $ "probe" . "path" "/-/healthy") | nindent 8 }}
       {{- end }}
+    {{- if .Values.configReloader.enabled }}
+    - {{- include "screenshotmax-exporter.reloader" . | nindent 6 | trim | printf " %s" }}
+    {{- end }}
     {{- with .Values.extraContainers }}
     {{- tpl (toYaml .) $ | nindent 4 }}
     {{- end }}
@@ -246,4 +249,21 @@ resources:
 {{- end }}
 volumeMounts:
   {{- include "screenshotmax-exporter.fileMounts" . | nindent 2 }}
+{{- end -}}
+
+{{/*
+Told in full, and with the defaults of Kubernetes: a server-side apply takes back what it gave and nothing else, so a rollingUpdate
+that Kubernetes filled in would stay, and keep the type from ever becoming Recreate. A null beside the type does not remove it.
+*/}}
+{{- define "screenshotmax-exporter.strategy" -}}
+{{- if .Values.persistence.existingClaim -}}
+# The old pod must have let go of the ledger before the new one opens it.
+type: Recreate
+{{- else if eq (.Values.strategy.type | default "") "Recreate" -}}
+{{- toYaml .Values.strategy -}}
+{{- else -}}
+{{- $rolling := dict "maxSurge" "25%" "maxUnavailable" "25%" -}}
+{{- range $key, $value := .Values.strategy.rollingUpdate }}{{ $_ := set $rolling $key $value }}{{ end -}}
+{{- merge (dict "rollingUpdate" $rolling) .Values.strategy (dict "type" "RollingUpdate") | toYaml -}}
+{{- end -}}
 {{- end -}}

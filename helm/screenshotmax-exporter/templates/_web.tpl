@@ -25,10 +25,19 @@
 {{- .Values.sidecar.enabled | ternary "screenshotmax" "http" -}}
 {{- end -}}
 
-{{/* The verb healthcheck with its URL: a dict with root and host. */}}
+{{/* The verb healthcheck with its URL: a dict with root, host, port, the path that is asked for and, if one is wanted, a metric. */}}
 {{- define "screenshotmax-exporter.healthcheck" -}}
 {{- $web := include "screenshotmax-exporter.web" .root | fromYaml -}}
 - healthcheck
+{{- if eq .path "/-/ready" }}
+- --ready
+{{- end }}
+{{- with .metric }}
+- --metric={{ . }}
+{{- if ne $.root.Values.web.telemetryPath "/metrics" }}
+- --web.telemetry-path={{ $.root.Values.web.telemetryPath }}
+{{- end }}
+{{- end }}
 {{- if $web.given }}
 - --web.config.file={{ include "screenshotmax-exporter.webConfigFile" .root }}
 {{- end }}
@@ -42,7 +51,7 @@
 exec:
   command:
     - screenshotmax-exporter
-    {{- include "screenshotmax-exporter.healthcheck" (dict "root" .root "host" "127.0.0.1" "port" .root.Values.containerPort) | nindent 4 }}
+    {{- include "screenshotmax-exporter.healthcheck" (dict "root" .root "host" "127.0.0.1" "port" .root.Values.containerPort "path" .path) | nindent 4 }}
 periodSeconds: 30
 timeoutSeconds: 10
 {{- else -}}

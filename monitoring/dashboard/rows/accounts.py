@@ -18,6 +18,7 @@ from monitoring.dashboard.queries import (
     account,
     increase,
     joined,
+    of_worst_shard,
 )
 
 if TYPE_CHECKING:
@@ -27,15 +28,15 @@ _UP = words({0: ("Failing", RED), 1: ("Up", GREEN)})
 ACCOUNTS: Sequence[Panel] = (
     timeline(
         "Accounts polled",
-        "Whether each account could be polled.",
-        Query(joined(account("up"), "account"), "{{account}}"),
+        "Whether each account could be polled. Where its tasks are shared by shards: by all of them.",
+        Query(of_worst_shard("up"), "{{account}}"),
         mappings=_UP,
         width=12,
     ),
     graph(
         "Since the last good poll",
-        "How old the evidence of each account is. Verdicts are withdrawn after stale_after.",
-        Query(f"time() - {joined(account('last_successful_poll_timestamp_seconds'), 'account')}", "{{account}}"),
+        "How old the evidence of each account is, at its worst shard. Verdicts are withdrawn after stale_after.",
+        Query(f"time() - {of_worst_shard('last_successful_poll_timestamp_seconds')}", "{{account}}"),
         unit="s",
     ),
     graph(

@@ -21,6 +21,8 @@ from monitoring.dashboard.queries import (
     added,
     in_state,
     joined,
+    of_shards,
+    of_worst_shard,
     on_time,
     task,
 )
@@ -48,8 +50,8 @@ OVERVIEW: Sequence[Panel] = (
     _count("disabled", "Tasks that are disabled in ScreenshotMAX. They are never missed.", GRAY),
     stat(
         "Failing accounts",
-        "Accounts whose newest poll failed at every replica.",
-        added(f"1 - {joined(account('up'), 'account')}"),
+        "Accounts whose newest poll failed, at one shard or at all of them.",
+        added(f"1 - {of_worst_shard('up')}"),
         thresholds=steps(GREEN, (1, RED)),
     ),
     stat(
@@ -61,8 +63,8 @@ OVERVIEW: Sequence[Panel] = (
     ),
     stat(
         "Oldest evidence",
-        "Time since the last good poll of the account for which it is longest. Beyond stale_after there is no verdict.",
-        f"max(time() - {joined(account('last_successful_poll_timestamp_seconds'), 'account')})",
+        "Time since the last good poll of the account or shard where it is longest. No verdict beyond stale_after.",
+        f"max(time() - {of_worst_shard('last_successful_poll_timestamp_seconds')})",
         unit="s",
         width=6,
         thresholds=steps(GREEN, (300, ORANGE), (900, RED)),
@@ -80,14 +82,14 @@ OVERVIEW: Sequence[Panel] = (
     stat(
         "Missing one fire",
         "The most tasks of an account that missed the same fire: many point to ScreenshotMAX, one to the task.",
-        f"max({joined(account('tasks_missing_common_fire'), 'account')})",
+        f"max({of_shards('tasks_missing_common_fire')})",
         width=6,
         thresholds=steps(GREEN, (2, RED)),
     ),
     stat(
         "Not watched",
         "Tasks that are not watched because they are more than max_tasks.",
-        added(joined(account("tasks_dropped"), "account")),
+        added(of_shards("tasks_dropped")),
         width=6,
         thresholds=steps(GREEN, (1, RED)),
     ),
