@@ -309,6 +309,37 @@ def test_another_number_of_shards_gives_no_false_miss() -> None:
     clock.run(main())
 
 
+@pytest.mark.parametrize("copied", [False, True], ids=["new", "copied"])
+def test_what_was_edited_but_has_not_run_wants_its_ledger(*, copied: bool) -> None:
+    """On a shard that is new to such a task it is missed until it runs, there only; a copy of the ledger avoids it."""
+    tasks = [hourly(number) for number in range(1, 41)]
+    one, two = Shards(Clock(START), tasks), Shards(Clock(START), (), total=2)
+    two.clock, two.world = one.clock, one.world
+    edited, resumed = tasks[:20], tasks[20:30]  # the last ten are left as they are
+    for task in resumed:
+        task.enabled, task.last_run_at = False, at("2024-06-10 07:00:14Z")
+    moved = {str(task.id) for task in tasks if owner("main", str(task.id), total=2) == 1}
+
+    async def main() -> None:
+        async with one.polling():
+            for task in edited:
+                task.edit({"crontab": "20 * * * *"}, one.clock.now())  # its 11:20 has passed, so it was never owed
+            for task in resumed:
+                task.edit({"enabled": True}, one.clock.now())
+            await asyncio.sleep(600)
+        two.entries = [*one.entries, *one.entries] if copied else [*one.entries, {}]
+        async with two.polling() as clients:
+            for until, not_run in (("11:45", [*edited, *resumed]), ("12:05", edited), ("12:25", [])):
+                await one.clock.until(at(f"2024-06-10 {until}Z"))
+                verdicts = by_id(await scrape(clients), MISSED)
+                wrong = set() if copied else {str(task.id) for task in not_run} & moved
+                assert {str(task.id): float(str(task.id) in wrong) for task in tasks} == verdicts
+
+    assert 5 < len(moved & {str(task.id) for task in edited}) < 15
+    assert 2 < len(moved & {str(task.id) for task in resumed}) < 8
+    one.clock.run(main())
+
+
 def test_a_copy_of_the_ledger_takes_everything_along() -> None:
     """From one exporter to many, each with a copy of its ledger: no count begins anew, and no edit is forgotten."""
     clock, tasks = Clock(START), [hourly(number, behaviour=FROZEN) for number in range(1, 41)]
