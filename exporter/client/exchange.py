@@ -65,6 +65,8 @@ class Exchange:
         if self.skew is not None and abs(self.skew) > LARGEST_SKEW:
             seconds = f"{self.skew.total_seconds():.0f} s"
             raise PollError(Reason.CLOCK_SKEW, f"the answer's Date minus our clock is {seconds}")
+        if "Content-Length" in response.headers and "Transfer-Encoding" in response.headers:
+            raise PollError(Reason.PROTOCOL, "the answer has two kinds of length")  # RFC 9112, 6.3: an attack or a fault
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise PollError(Reason.ENCODING, "the answer is encoded although identity was asked for")
 
