@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FIXED_PATHS = ("/-/healthy", "/-/ready", "/-/reload", "/api/v1/tasks", "/config")
 _OF_TASKS = ("/tasks/", "/api/v1/tasks/")
+# A browser sends them, whoever made it send a POST. No page of ours does.
+_BY_BROWSERS = frozenset({"origin", "sec-fetch-site"})
 _NEEDS_POST = "This endpoint requires a POST request."  # blackbox_exporter's words, as are those of a failed reload
 
 
@@ -73,7 +75,7 @@ def build_web(sources: Sources) -> Starlette:
 
 def _routes(sources: Sources) -> Iterator[ExactRoute]:
     web, prefix = _Web(sources), sources.route_prefix
-    yield ExactRoute(prefix + sources.telemetry_path, web.metrics)
+    yield ExactRoute(prefix + sources.telemetry_path, guarded(web.metrics, sources.on_error, "scrape"))
     endpoints: dict[str, Endpoint] = {
         "/": web.status,
         "/-/healthy": web.healthy,
@@ -105,13 +107,12 @@ class _Web:
         self._task_page = task_page.TaskPage(**shown)
 
     async def metrics(self, request: Request) -> Response:
-        """The exposition; never an error, whatever is asked."""
+        """The exposition; never an error, unless many choose different names at once."""
         form = exposition.choose_format(",".join(request.headers.getlist("accept")))
         packed = _wants_gzip(request)
         names = frozenset(request.query_params.getlist("name[]"))
-        body = await self._shared.get(
-            ("metrics", form, packed, names), partial(self._scrape, form, packed=packed, names=names)
-        )
+        render = partial(self._scrape, form, packed=packed, names=names)
+        body = await self._shared.get(("metrics", form, packed, names), render, is_chosen=bool(names))
         return _answer(body, form.content_type, packed=packed, vary="Accept, Accept-Encoding")
 
     async def status(self, request: Request) -> Response:
@@ -145,7 +146,7 @@ class _Web:
         if known is None:
             return PlainTextResponse("Not Found", 404, HEADERS)
         show = partial(self._tell, report, known, render, packed=packed)
-        body = await self._shared.get((content_type, *asked, packed), show)
+        body = await self._shared.get((content_type, *asked, packed), show, is_chosen=True)
         return _answer(body, content_type, packed=packed)
 
     async def healthy(self, _request: Request) -> Response:
@@ -163,10 +164,12 @@ class _Web:
         text = self._sources.config_text().encode("utf-8", "replace")
         return Response(text, headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8"})
 
-    async def reload(self, _request: Request) -> Response:
+    async def reload(self, request: Request) -> Response:
         """Answers when the configuration has been reloaded, or could not be."""
         if self._sources.reload is None:
             return PlainTextResponse("Lifecycle API is not enabled.", 403, HEADERS)
+        if not _BY_BROWSERS.isdisjoint(request.headers):
+            return PlainTextResponse("Reloading is not for browsers.", 403, HEADERS)
         reason = await self._sources.reload()
         return PlainTextResponse(
             f"failed to reload config: {reason}" if reason else "", 500 if reason else 200, HEADERS

@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 
+from exporter.web.shared import CrowdError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# On every answer. A page has a policy of its own in the place of this one.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class ExactRoute(Route):
@@ -50,11 +57,16 @@ async def refuse(_request: Request, error: Exception) -> Response:
 
 
 def guarded(endpoint: Endpoint, on_error: Callable[[str], None], where: str = "page") -> Endpoint:
-    """An endpoint whose bugs end here: counted and told as `where`, and answered with a plain 500."""
+    """An endpoint whose bugs end here: counted and told as `where`, and answered with a plain 500.
+
+    What has to wait for others is a 503, and no bug.
+    """
 
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
+        except CrowdError:
+            return PlainTextResponse("Too much is asked for at once", 503, {**HEADERS, "Retry-After": "1"})
         except Exception:  # noqa: BLE001 - the top of a request
             on_error(where)
             return PlainTextResponse("Internal error; the exporter's log says more.", 500, HEADERS)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from typing import TYPE_CHECKING
 
-import structlog
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web import tls
 from exporter.web.guard import Guard
+from exporter.web.protocol import Limits, Protocol
 from exporter.web.sockets import BACKLOG
 
 if TYPE_CHECKING:
@@ -24,26 +24,13 @@ if TYPE_CHECKING:
 
     from exporter.web.web_file import WebFile
 
-_log = structlog.get_logger()
-
-
-class _Protocol(H11Protocol):
-    """uvicorn's, but a client whose certificate has none of the allowed names is dropped before it is read."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        session = transport.get_extra_info("ssl_object")
-        if session is not None and not tls.permits(session):
-            _log.warning("Refused a client certificate without any of the allowed names")
-            transport.abort()
-
 
 class _Guest(uvicorn.Server):
     """uvicorn without its signal handlers, and with an end that comes when asked and leaves nothing open."""
 
-    def __init__(self, config: uvicorn.Config, *, handshake_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, *, limits: Limits) -> None:
         super().__init__(config)
-        self._handshake_seconds = None if config.ssl_context_factory is None else handshake_seconds
+        self._limits = limits
         self.asked_to_stop = asyncio.Event()
 
     @contextlib.contextmanager
@@ -54,6 +41,7 @@ class _Guest(uvicorn.Server):
         """What uvicorn's own does for sockets that are there, with a deadline for the handshake."""
         await self.on_tick(0)  # sets the Date header, before the first answer can need it
         loop = asyncio.get_running_loop()
+        handshake_seconds = None if self.config.ssl is None else self._limits.handshake_seconds
         self.servers = []
         for listener in sockets or ():
             self.servers.append(
@@ -62,13 +50,14 @@ class _Guest(uvicorn.Server):
                     sock=listener,
                     backlog=self.config.backlog,
                     ssl=self.config.ssl,
-                    ssl_handshake_timeout=self._handshake_seconds,
+                    ssl_handshake_timeout=handshake_seconds,
+                    ssl_shutdown_timeout=handshake_seconds,
                 )
             )
         self.started = True
 
-    def _protocol(self) -> _Protocol:
-        return _Protocol(self.config, self.server_state, app_state={})
+    def _protocol(self) -> Protocol:
+        return Protocol(self.config, self.server_state, limits=self._limits)
 
     async def main_loop(self) -> None:
         """Once a second, for the Date header, and at once when asked to stop."""
@@ -89,8 +78,8 @@ class Server:
     """An ASGI application served on sockets that `bind` made, inside the running event loop.
 
     With a `web_file` its TLS, users, headers and rate limit stand before the application; without one `ssl_context`
-    may make it HTTPS. A client that does not finish its TLS handshake is dropped after `handshake_seconds`; the
-    library's own minute invites idlers. Raises ConfigError and TlsError for a web file that cannot be used.
+    may make it HTTPS. What a client can take of it is bounded by `limits`.
+    Raises ConfigError and TlsError for a web file that cannot be used.
     """
 
     def __init__(
@@ -101,7 +90,7 @@ class Server:
         web_file: WebFile | None = None,
         ssl_context: ssl.SSLContext | None = None,
         stop_seconds: int = 3,
-        handshake_seconds: float = 5.0,
+        limits: Limits | None = None,
         date_header: bool = True,
     ) -> None:
         if web_file is not None:
@@ -111,8 +100,10 @@ class Server:
         self._sockets = list(sockets)
         self._names = [listener.getsockname() for listener in sockets]
         self._hosts = [name[:2] for name in self._names if isinstance(name, tuple)]  # not those of the file system
-        config = _configure(app, ssl_context, stop_seconds, date_header=date_header)
-        self._guest = _Guest(config, handshake_seconds=handshake_seconds)
+        limits = limits or Limits()
+        idle_seconds = math.ceil(limits.idle_seconds)
+        config = _configure(app, ssl_context, stop_seconds, date_header=date_header, idle_seconds=idle_seconds)
+        self._guest = _Guest(config, limits=limits)
 
     @property
     def port(self) -> int:
@@ -161,12 +152,17 @@ def _address(name: tuple[object, ...] | str | bytes) -> str:
 
 
 def _configure(
-    app: ASGIApp, ssl_context: ssl.SSLContext | None, stop_seconds: int, *, date_header: bool
+    app: ASGIApp,
+    ssl_context: ssl.SSLContext | None,
+    stop_seconds: int,
+    *,
+    date_header: bool,
+    idle_seconds: int,
 ) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http=_Protocol,
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -176,6 +172,7 @@ def _configure(
         server_header=False,
         date_header=date_header,
         backlog=BACKLOG,
+        timeout_keep_alive=idle_seconds,
         timeout_graceful_shutdown=stop_seconds,
         ssl_context_factory=None if ssl_context is None else lambda _config, _default: ssl_context,
     )

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
 
 MAX_KEPT = 16  # a key may hold what a stranger sent, so the number of answers kept is bounded
+MOST_CHOSEN = 8  # and so is that of the renderings which those that everybody asks for may have to wait for
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class CrowdError(Exception):
+    """More renderings of somebody's own choice are wanted than are let wait."""
 
 
 class Shared:
@@ -27,19 +32,32 @@ class Shared:
         # Its own thread: the loop's default pool may be filled with look-ups of a resolver that hangs.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
         self._running: dict[Hashable, asyncio.Task[bytes]] = {}
+        self._chosen: set[Hashable] = set()  # of those running
         self._kept: dict[Hashable, bytes] = {}
         self._kept_moment: object = None
 
-    async def get(self, key: Hashable, render: Callable[[], Coroutine[None, None, bytes]]) -> bytes:
-        """The bytes for `key`: kept, being rendered, or rendered now. Raises what `render` raises."""
+    async def get(
+        self, key: Hashable, render: Callable[[], Coroutine[None, None, bytes]], *, is_chosen: bool = False
+    ) -> bytes:
+        """The bytes for `key`: kept, being rendered, or rendered now. Raises what `render` raises.
+
+        Of the keys that `is_chosen` says are of a client's own choice, few are rendered at the same time: CrowdError.
+        """
         running = self._running.get(key)
         if running is None:
             moment = self._moment()
             if moment is not None and moment == self._kept_moment and key in self._kept:
                 return self._kept[key]
+            if is_chosen:
+                self._let_in(key)
             running = asyncio.create_task(self._run(key, moment, render), name="render")
             self._running[key] = running
         return await asyncio.shield(running)
+
+    def _let_in(self, key: Hashable) -> None:
+        if len(self._chosen) >= MOST_CHOSEN:
+            raise CrowdError
+        self._chosen.add(key)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` off the event loop, which goes on polling and answering meanwhile."""
@@ -50,6 +68,7 @@ class Shared:
             body = await render()
         finally:
             del self._running[key]
+            self._chosen.discard(key)
         self._keep(key, moment, body)
         return body
 

@@ -80,9 +80,9 @@ class Shop:
 
 
 @contextlib.asynccontextmanager
-async def open_shop(server: Server) -> AsyncIterator[None]:
+async def open_shop(server: Server, *, seconds: float = 20) -> AsyncIterator[None]:
     """The server at work; ends in time or fails."""
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
         group.create_task(server.serve())
         try:
             yield

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.web import build_web
+from exporter.web.shared import MOST_CHOSEN
 from web.reports import NOW, World, a_task_report, an_account, ask, ask_many, two_families
 
 if TYPE_CHECKING:
@@ -85,6 +88,25 @@ def test_unknown_paths_are_not_found(path: str) -> None:
         answer.headers["content-type"],
         answer.text,
     ) == (404, "text/plain; charset=utf-8", "Not Found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *(("GET", path, 200) for path in PATHS if path != "/"),
+        *(("GET", "/tasks/main/1", 404), ("GET", "/api/v1/tasks/main/1", 404), ("GET", "/nonsense", 404)),
+        *(("POST", "/metrics", 405), ("GET", "/-/reload", 405), ("POST", "/-/reload", 403)),
+    ],
+)
+def test_every_answer_is_harmless_to_a_browser(method: str, path: str, status: int) -> None:
+    """Whatever is answered may load nothing, be framed by nobody, and be taken for nothing else; no banner is on it."""
+    answer = ask(build_web(World().sources()), path, method=method)
+    assert (status, "default-src 'none'; frame-ancestors 'none'", "nosniff") == (
+        answer.status_code,
+        answer.headers["content-security-policy"],
+        answer.headers["x-content-type-options"],
+    )
+    assert {"server", "x-powered-by"}.isdisjoint(answer.headers)
 
 
 def test_healthy_follows_its_source() -> None:
@@ -180,6 +202,31 @@ def test_an_answer_is_kept_until_there_is_news(news: dict[str, object], asked: i
     assert asked == world.families.asked
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        [f"/metrics?name[]=shop_open&name[]=n{number}" for number in range(12)],
+        [f"{way}/tasks/main/567813310985011{last}" for way in ("", "/api/v1") for last in range(2, 8)],
+    ],
+    ids=["names", "tasks"],
+)
+def test_choosers_have_no_power_over_the_others(chosen: list[str]) -> None:
+    """Who chooses names or a task waits for few others, or is told to come again; all else is answered as ever."""
+    common = ["/metrics", "/", "/api/v1/tasks", "/-/healthy", "/-/ready", "/config"]
+
+    async def visit() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(build_web(World().sources()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            return await asyncio.gather(*(client.get(path) for path in [*chosen, *common, chosen[0]]))
+
+    answers = asyncio.run(visit())
+    codes = [each.status_code for each in answers]
+    assert {200: MOST_CHOSEN, 503: 12 - MOST_CHOSEN} == Counter(codes[:12])
+    assert [200] * (len(common) + 1) == codes[12:]
+    refused = answers[codes.index(503)]
+    assert ("Too much is asked for at once", "1") == (refused.text, refused.headers["retry-after"])
+
+
 def test_a_scrape_does_not_wait_for_the_default_threads() -> None:
     """A scrape is answered while every thread of the loop's pool hangs, as in a resolver that is silent."""
     release = threading.Event()
@@ -269,6 +316,28 @@ def test_nobody_reloads_unless_it_was_allowed(method: str) -> None:
     """Without `--web.enable-lifecycle` the answer is 403, in Prometheus's words."""
     answer = ask(build_web(World().sources()), "/-/reload", method=method)
     assert (403, "Lifecycle API is not enabled.") == (answer.status_code, answer.text)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://elsewhere"},
+        {"origin": "null"},
+        {"origin": "http://exporter"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-origin"},
+    ],
+)
+def test_no_browser_can_reload(headers: dict[str, str]) -> None:
+    """What a page made a browser send reloads nothing, be it one of ours by its name, as after a rebound DNS."""
+
+    async def reload() -> str:
+        raise AssertionError
+
+    world = World()
+    answer = ask(build_web(world.sources(reload=reload)), "/-/reload", method="POST", **headers)
+    assert (403, "Reloading is not for browsers.") == (answer.status_code, answer.text)
+    assert {} == world.errors
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "FOO"])

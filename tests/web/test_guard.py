@@ -97,9 +97,10 @@ def test_no_route_is_left_out(route: str, path: Path) -> None:
                 answer.text,
                 answer.headers["www-authenticate"],
             )
-            assert ("no-store", "nosniff") == (
+            assert ("no-store", "nosniff", "default-src 'none'; frame-ancestors 'none'") == (
                 answer.headers["cache-control"],
                 answer.headers["x-content-type-options"],
+                answer.headers["content-security-policy"],
             )
             assert 401 == (await client.head(route, auth=auth)).status_code
         assert 401 != (await client.get(route, auth=RIGHT)).status_code

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.web.shared import MAX_KEPT, Shared
+from exporter.web.shared import MAX_KEPT, MOST_CHOSEN, CrowdError, Shared
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 
 class Kitchen:
@@ -81,6 +85,42 @@ def test_what_strangers_ask_for_is_bounded() -> None:
         return len(shared._kept)
 
     assert asyncio.run(run()) <= MAX_KEPT
+
+
+def test_few_renderings_of_somebodys_choice_run_at_once() -> None:
+    """One too many is refused; who joins one that runs, and what all ask for, is not; nor is one more after one ended."""
+
+    async def run() -> tuple[list[object], bytes]:
+        kitchen, shared = Kitchen(), Shared(lambda: 1)
+        keys = [*range(MOST_CHOSEN), 0, "one too many"]
+        asked = [asyncio.create_task(shared.get(key, kitchen.render, is_chosen=True)) for key in keys]
+        asked.append(asyncio.create_task(shared.get("common", kitchen.render)))
+        await asyncio.wait(asked, timeout=0)
+        kitchen.let_go.set()
+        seen = await asyncio.gather(*asked, return_exceptions=True)
+        return [type(each) for each in seen], await shared.get("one too many", kitchen.render, is_chosen=True)
+
+    seen, later = asyncio.run(run())
+    assert [*[bytes] * (MOST_CHOSEN + 1), CrowdError, bytes] == seen
+    assert str(MOST_CHOSEN + 2).encode() == later
+
+
+def test_a_failed_choice_leaves_its_place() -> None:
+    """However many renderings of somebody's choice fail, the next is let in."""
+
+    async def run() -> set[type]:
+        kitchen, shared = Kitchen(fails=True), Shared(lambda: 1)
+        kitchen.let_go.set()
+        seen: set[type] = set()
+        for number in range(3 * MOST_CHOSEN):
+            seen |= {type(each) for each in await _outcomes(shared.get(number, kitchen.render, is_chosen=True))}
+        return seen
+
+    assert {ZeroDivisionError} == asyncio.run(run())
+
+
+async def _outcomes(*asked: Coroutine[None, None, bytes]) -> list[object]:
+    return await asyncio.gather(*asked, return_exceptions=True)
 
 
 def test_work_is_done_in_a_thread_of_its_own() -> None:

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from exporter.config import load_web
-from exporter.web import build_context
+from exporter.web import Limits, build_context
 from log_lines import written
 from web.shop import CERTIFICATE_REQUIRED, CLIENTS, NO_PEM, PAIR, Shop, ask, open_shop, visit
 
@@ -306,7 +306,7 @@ def test_a_silent_client_disturbs_nobody(shop: Shop) -> None:
     """Who connects and says nothing of TLS is dropped, and others are served meanwhile."""
 
     async def run() -> tuple[str, bytes]:
-        server = shop.server(handshake_seconds=2)
+        server = shop.server(limits=Limits(handshake_seconds=2))
         async with open_shop(server):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             heard = await ask(server, shop.client())
@@ -342,7 +342,7 @@ def test_garbage(sent: bytes, answer: bytes, shop: Shop) -> None:
     """What is neither TLS nor HTTP is told so by an alert or ends the connection at once; others are served."""
 
     async def run() -> tuple[bytes, str]:
-        server = shop.server(handshake_seconds=60)
+        server = shop.server(limits=Limits(handshake_seconds=60))
         async with open_shop(server):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(sent)
