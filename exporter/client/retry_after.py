@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LONGEST_WAIT = timedelta(hours=1)
-_SECONDS = re.compile(r"[0-9]{1,10}")
+_SECONDS = re.compile(r"0*([0-9]+)")
+_MOST_DIGITS = 10
 
 
 def retry_after(text: str | None, *, answered_at: datetime) -> timedelta | None:
@@ -27,7 +28,9 @@ def retry_after(text: str | None, *, answered_at: datetime) -> timedelta | None:
 
 
 def _wait(text: str, answered_at: datetime) -> timedelta | None:
-    if _SECONDS.fullmatch(text):
-        return timedelta(seconds=int(text))
+    seconds = _SECONDS.fullmatch(text)
+    if seconds:
+        # More digits are an absurd time and no less a wish to be left alone; int() of thousands would be an exception.
+        return timedelta(seconds=int(seconds[1])) if len(seconds[1]) <= _MOST_DIGITS else LONGEST_WAIT
     until_at = parse_http_date(text)
     return None if until_at is None else until_at - answered_at
