@@ -1,6 +1,7 @@
 """Log lines on stderr, logfmt or JSON, one event a line: keys time, level, source, msg, then the event's facts.
 
 httpx and httpcore are silenced whatever the level: their lines hold URLs, and with `auth: query` the key.
+Whoever says it and however it is written, a secret that is in use is cut out of every line.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ import json
 import logging
 import re
 import sys
+from base64 import b64encode
+from itertools import starmap
 from typing import TYPE_CHECKING, TextIO
+from urllib.parse import quote
 
 import structlog
 from structlog.processors import CallsiteParameter as Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from structlog.typing import EventDict, WrappedLogger
+
+    from exporter.model import Secret
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _SILENCED = ("httpx", "httpcore", "hpack", "asyncio", "uvicorn.access")
@@ -24,17 +32,86 @@ _SILENT = logging.CRITICAL + 1
 _FIRST_KEYS = ("time", "level", "source", "msg")
 _BARE = re.compile(r'[^\s"=\\]+')
 _NO_KEY = re.compile(r"[^A-Za-z0-9_.-]")
+_MOST_SECRETS = 256  # a configuration has a hundred accounts, each with a key and perhaps a proxy's password
+_SHORTEST_SECRET = 6  # characters; what is shorter stands in innocent words, too
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]")  # what is written alike everywhere
+_WITH_BACKSLASHES = re.compile(r"(\\*)([^\\]|\Z)", re.DOTALL)
+_BASE64 = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:[/_]|%2[Ff])"}
 
 
-def configure(*, level: str = "info", form: str = "logfmt", stream: TextIO | None = None) -> None:
-    """Set up logging for the process. `level` is a key of LEVELS, `form` is logfmt or json."""
-    lines = _Lines(stream or sys.stderr)
+class Secrets:
+    """What no line may show: the newest secrets that were in use."""
+
+    def __init__(self) -> None:
+        # Both are replaced, never changed: other threads may be reading.
+        self._noted: dict[Secret, re.Pattern[str]] = {}  # the newest last
+        self._longest_first: list[re.Pattern[str]] = []  # one may be a part of another
+
+    def note(self, secret: Secret) -> None:
+        """Hide it from now on: in clear, and as URLs, JSON, repr and Base64 have it. One below 6 characters is not."""
+        if len(secret.reveal()) < _SHORTEST_SECRET:
+            return
+        noted = self._noted.copy()
+        known = noted.pop(secret, None)
+        noted[secret] = known if known is not None else _pattern(secret.reveal())
+        if len(noted) > _MOST_SECRETS:
+            del noted[next(iter(noted))]
+        self._noted = noted
+        if known is None:
+            longest_first = sorted(noted, key=lambda each: len(each.reveal()), reverse=True)
+            self._longest_first = [noted[each] for each in longest_first]
+
+    def redact(self, text: str) -> str:
+        for pattern in self._longest_first:
+            text = pattern.sub("<secret>", text)
+        return text
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Every fact of a line, just before it is written: what is quoted afterwards can be read as before."""
+        return {key: self._redacted(value) for key, value in event.items()}
+
+    def _redacted(self, value: object) -> object:
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, (list, tuple)):
+            return [self._redacted(each) for each in value]
+        return self.redact(str(value))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    in_words = "".join(starmap(_written, _WITH_BACKSLASHES.findall(text)))
+    return re.compile("|".join([in_words, *_in_base64(text.encode(errors="replace"))]))
+
+
+def _written(backslashes: str, character: str) -> str:
+    """A pattern of one character, or of the end, and the backslashes before it, of which each quoting makes more."""
+    before = rf"(?:\\|%5[Cc]){{{len(backslashes)},}}"
+    if not character or _PLAIN.fullmatch(character):
+        return (before if backslashes else "") + re.escape(character)
+    return rf"{before}(?:{re.escape(character)}|(?i:{quote(character, safe='', errors='replace')}))"
+
+
+def _in_base64(content: bytes) -> Iterator[str]:
+    """Patterns of it amid other text, such as a user's name, for each way that it may lie across groups of three."""
+    for before in range(3):
+        text = b64encode(bytes(before) + content).decode()
+        own = text[(0, 2, 3)[before] : (before + len(content)) * 8 // 6]  # what neither neighbour has a bit in
+        yield "".join(_BASE64.get(each, each) for each in own)
+
+
+def configure(*, level: str = "info", form: str = "logfmt", stream: TextIO | None = None) -> Secrets:
+    """Set up logging for the process. `level` is a key of LEVELS, `form` is logfmt or json.
+
+    What is noted in the result is hidden from then on.
+    """
+    lines, secrets = _Lines(stream or sys.stderr), Secrets()
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.CallsiteParameterAdder([Place.FILENAME, Place.LINENO], additional_ignores=[__name__]),
             _exception_class,
             _promised_keys,
+            secrets,
             _as_json if form == "json" else _as_logfmt,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -42,6 +119,7 @@ def configure(*, level: str = "info", form: str = "logfmt", stream: TextIO | Non
         cache_logger_on_first_use=False,
     )
     _route_the_standard_library(LEVELS[level])
+    return secrets
 
 
 def _promised_keys(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -7,12 +7,14 @@ import json
 import logging
 import re
 import warnings
+from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter import logs
@@ -21,6 +23,8 @@ from log_lines import set_back, written
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 HIDDEN = "key-in-the-text"
+ODD = "Odd/key+=%&\"'\\?#~end"
+KEYS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=6, max_size=40)
 
 
 def told(form: str, **facts: Any) -> str:
@@ -180,6 +184,124 @@ def test_python_warnings_are_routed() -> None:
         warnings.warn("no longer\nlike this", DeprecationWarning, stacklevel=1)
     assert 1 == len(lines.getvalue().splitlines())
     assert re.search(r'level=warn source=py.warnings msg=".*DeprecationWarning: no longer"\n', lines.getvalue())
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (ODD, "<secret>"),
+        (f"GET /v1/tasks?access_key={quote(ODD, safe='')}&x=1", "GET /v1/tasks?access_key=<secret>&x=1"),
+        (f"/{quote(ODD)}/", "/<secret>/"),
+        (re.sub("%..", lambda found: found[0].lower(), quote(ODD, safe="")), "<secret>"),
+        (repr({"X-Access-Key": ODD}), None),
+        (repr(ODD.encode()), None),
+        (json.dumps({"key": ODD}), '{"key": "<secret>"}'),
+        (f"{ODD}, {ODD}", "<secret>, <secret>"),
+        (ODD[:-1], ODD[:-1]),
+        (ODD.lower(), ODD.lower()),
+        ("short", "short"),
+    ],
+)
+def test_a_secret_in_use_is_hidden(form: str, text: str, shown: str | None) -> None:
+    """As it is and as it is quoted in URLs, JSON and Python, in a fact or in a library's words; what is not it stays."""
+    stream = io.StringIO()
+    with set_back():
+        secrets = logs.configure(stream=stream, form=form)
+        secrets.note(Secret(ODD))
+        secrets.note(Secret("short"))
+        structlog.get_logger().info("Polled", fact=text)
+        logging.getLogger("later").warning("said %s", text)
+    first, second = stream.getvalue().splitlines()
+    fact, said = value_of(first, "fact", form), value_of(second, "msg", form).removeprefix("said ")
+    assert fact == said
+    if shown is None:
+        assert "<secret>" in fact
+        assert "Odd" not in fact
+        assert "end" not in fact
+    else:
+        assert shown == fact
+
+
+def test_secrets_are_hidden_in_lists() -> None:
+    """What is in a list is hidden there, and the list stays one."""
+    stream = io.StringIO()
+    with set_back():
+        logs.configure(stream=stream, form="json").note(Secret(ODD))
+        structlog.get_logger().info("Polled", several=[1, ODD, (f"a {ODD}", True)])
+    assert [1, "<secret>", ["a <secret>", True]] == json.loads(stream.getvalue())["several"]
+
+
+def value_of(line: str, name: str, form: str) -> str:
+    """One fact of a line, as whoever parses it reads it."""
+    if form == "json":
+        return str(json.loads(line)[name])
+    value = line.partition(f" {name}=")[2]
+    return str(json.JSONDecoder().raw_decode(value)[0]) if value.startswith('"') else value.partition(" ")[0]
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("before", ["", "u", "me", "user:"])
+@pytest.mark.parametrize("after", ["", "!", ":password"])
+@pytest.mark.parametrize("secret", ["password~~~???>>>", "secret"])
+def test_a_secret_in_base64_is_hidden(encode: Any, before: str, after: str, secret: str) -> None:
+    """Wherever it stands in what is encoded, as in a proxy's Authorization: at most bits of its edges are left."""
+    secrets = logs.Secrets()
+    secrets.note(Secret(secret))
+    whole = encode(f"{before}{secret}{after}".encode()).decode()
+    left = secrets.redact(f"Basic {whole}").removeprefix("Basic ")
+    start, _, end = left.partition("<secret>")
+    assert left != whole
+    assert len(start) <= (len(before) * 8 + 7) // 6 + 1
+    assert len(end.rstrip("=")) <= (len(after) * 8 + 7) // 6 + 1
+
+
+@given(KEYS, st.text(max_size=9), st.text(max_size=9))
+@example(key="000000", before="\x10", after="")
+@example(key="nabcde", before="\\", after="\nabcde")
+@example(key="abcdef\\", before="", after='"')
+def test_a_line_without_its_secret_can_be_read(key: str, before: str, after: str) -> None:
+    """Whatever the key is made of, and whatever stands round it, what is left of a line is one, without the key."""
+    for form in ("logfmt", "json"):
+        stream = io.StringIO()
+        with set_back():
+            logs.configure(stream=stream, form=form).note(Secret(key))
+            structlog.get_logger().info("Polled", source="", fact=f"{before}{key}{after}")
+        (line,) = stream.getvalue().splitlines()
+        fact = line.partition("fact=" if form == "logfmt" else '"fact": ')[2].removesuffix("}" * (form == "json"))
+        shown = json.loads(fact) if fact.startswith('"') else fact
+        assert "<secret>" in shown
+        assert key not in shown.replace("<secret>", " ")
+
+
+def test_of_two_secrets_no_rest_is_left() -> None:
+    """One that begins like another is hidden whole, whichever came first."""
+    for order in (("rotated", "rotated-in"), ("rotated-in", "rotated")):
+        secrets = logs.Secrets()
+        for text in order:
+            secrets.note(Secret(text))
+        assert "<secret> <secret>." == secrets.redact("rotated rotated-in.")
+
+
+def test_the_newest_secrets_are_hidden() -> None:
+    """Those of a hundred accounts and many that were rotated out; what is in use is never among those given up."""
+    secrets = logs.Secrets()
+    for number in range(1000):
+        secrets.note(Secret("in-use"))
+        secrets.note(Secret(f"key-number-{number:04}"))
+        assert "<secret> <secret>" == secrets.redact(f"in-use key-number-{number:04}")
+    hidden = ["<secret>" == secrets.redact(f"key-number-{number:04}") for number in range(1000)]
+    assert [False] * 745 + [True] * 255 == hidden
+
+
+def test_lines_cannot_be_forged() -> None:
+    """What a library passes on of a peer's words starts no line and moves no cursor, in either form."""
+    for form in ("logfmt", "json"):
+        with written(form=form) as lines:
+            logging.getLogger("later").warning("GET /\r\x1b[2Jtime=now level=error msg=forged\x85\u2028")
+        (line,) = lines.getvalue().splitlines()
+        assert line.isprintable()
+        assert "warn" == value_of(line, "level", form)
 
 
 class Full(io.StringIO):

@@ -10,26 +10,20 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from builders import samples
 from exporter.poller.loop import WORKERS
-from processes import EXPORTER, Process, running
+from processes import EXPORTER, running
+from served import KEY, LISTENING, MOST_SECONDS, NOWHERE, PATIENCE_SECONDS, ended, get, silence, taken, url_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-KEY = "key-that-nobody-may-see"
 QUERY_KEY = "key-of-the-query-unseen"
-PATIENCE_SECONDS = 30.0
-MOST_SECONDS = 5.0  # from a signal to the end
-LISTENING = r'level=info source=serve.py:[0-9]+ msg="Listening on" address=(\S+)$'
-NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -37,47 +31,10 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "config.yaml"
 
 
-def write(config: Path, base_url: str, account: str = "", *, tasks: str = "all") -> list[str]:
-    """A configuration with this account and perhaps another, and the command that serves it on a free port."""
-    config.write_text(
-        f"api: {{base_url: '{base_url}'}}\npoll: {{interval: 5s}}\n"
-        f"accounts:\n  - {{name: main, access_key: {KEY}, tasks: {tasks}}}\n{account}"
-    )
-    return [*EXPORTER, f"--config.file={config}", "--web.listen-address=127.0.0.1:0", "--log.level=debug"]
-
-
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """An upstream that the test answers for; connections wait in its queue."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(PATIENCE_SECONDS)
+    with silence() as listener:
         yield listener
-
-
-def url_of(listener: socket.socket) -> str:
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def taken(listener: socket.socket) -> tuple[socket.socket, str]:
-    """The connection of the request that comes next, and its head."""
-    connection, _ = listener.accept()
-    connection.settimeout(PATIENCE_SECONDS)
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += connection.recv(65536)
-    return connection, head.decode()
-
-
-def get(url: str) -> httpx.Response:
-    return httpx.get(url, trust_env=False, timeout=PATIENCE_SECONDS)
-
-
-def ended(process: Process, number: signal.Signals) -> int:
-    """The exit code after this signal; fails when it takes too long."""
-    began_seconds = monotonic()
-    code = process.end(number)
-    assert monotonic() - began_seconds < MOST_SECONDS
-    return code
 
 
 def test_a_start_while_upstream_is_down(config: Path, pytestconfig: pytest.Config) -> None:
@@ -251,7 +208,8 @@ def test_the_key_is_never_shown(config: Path, silent: socket.socket, pytestconfi
             echo(other, QUERY_KEY)
             for _ in range(2):
                 process.wait_for("msg=Polled .*reason=http_401")
-            paths = ("/metrics", "/", "/api/v1/tasks", "/-/ready", f"/{KEY}")
+            pages = ("/", "/config", "/tasks/other/1", "/api/v1/tasks/other/1", "/api/v1/tasks")
+            paths = (*pages, "/metrics", "/-/ready", f"/{KEY}")
             shown = "".join(get(f"{url}{path}").text for path in paths)
             assert 0 == ended(process, signal.SIGTERM)
             said = "".join(process.seen)

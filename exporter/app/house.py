@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import REVISION, __version__
-from exporter.client import KeySource, Upstream
+from exporter.app.keys import NotedKeySource
+from exporter.client import Upstream
 from exporter.config import Account, ConfigError, format_duration, to_yaml
 from exporter.explain import explain
 from exporter.metrics import ReportCollector, build_registry
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from exporter.config import Config
     from exporter.explain import Explanation
     from exporter.ledger import Entry
-    from exporter.model import Policy, Report, Shard, TaskReport
+    from exporter.model import Policy, Report, Secret, Shard, TaskReport
     from exporter.reload import File
     from exporter.store.book import Key
     from exporter.store.keeper import File as LedgerFile
@@ -66,16 +67,18 @@ def build(
     ledger_file: LedgerFile | None = None,
     reloading: Reloading | None = None,
     shard: Shard = UNSHARDED,
+    note: Callable[[Secret], object] = lambda _: None,
 ) -> House:
     """Wire the house. `now` is the wall clock (aware UTC), `random` gives numbers from 0 to 1 for waits that others
     should not share; `transport` stands in for the network.
 
     `entries` are the ledger's that an earlier run saved; with a `ledger_file` they are that file's, and saved to it.
     Without `reloading` the configuration stays for life. Of its tasks only the `shard`'s are watched.
+    `note` hears of each secret before it is used.
     Raises ValueError for a telemetry path that is not one, ConfigError where there are too many shards for an account.
     """
     saved = ledger_file.entries() if ledger_file is not None else entries
-    house = House(config, now=now, host=host, random=random, transport=transport, entries=saved, shard=shard)
+    house = House(config, now=now, host=host, random=random, transport=transport, entries=saved, shard=shard, note=note)
     house.keep_ledger(ledger_file)
     if reloading is not None:
         house.allow_reloads(reloading)
@@ -99,8 +102,10 @@ class House:
         transport: httpx.AsyncBaseTransport | None,
         entries: Mapping[Key, Entry] | None,
         shard: Shard,
+        note: Callable[[Secret], object],
     ) -> None:
         self._now, self._random, self._host, self._transport, self._shard = now, random, host, transport, shard
+        self._note = note
         self._schedules = Schedules()
         self._policies: dict[str, Callable[[str], Policy]] = {}  # read by both who judge
         self.store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
@@ -237,7 +242,7 @@ class House:
     def _poller(self, account: Account) -> Poller:
         upstream = Upstream(
             account.api,
-            KeySource(account, tell=partial(self._hear_of_key, account.name)),
+            NotedKeySource(account, tell=partial(self._hear_of_key, account.name), note=self._note),
             now=self._now,
             observe=partial(self._observe, account.name),
             transport=self._transport,

@@ -21,6 +21,7 @@ _NOT_OF_SERVE = frozenset({"-h", "--help", "--version"})
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the verb and exit with its code: 2 for bad flags, 1 for a bad configuration, else what the verb says."""
     console.mend_streams()
+    console.leave_no_core_file()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
     except SystemExit as leaving:  # argparse's way of ending
@@ -37,9 +38,19 @@ def _run(words: list[str]) -> int:
         return BAD_FLAGS
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options.parser.error(f"unrecognized arguments: {' '.join(_without_values(unknown))}")
     with console.leaving_on_signals() if options.daemon else contextlib.nullcontext():
         try:
             return int(pkgutil.resolve_name(options.run)(options))
         except KeyboardInterrupt:
             return int(options.failed)
+        except Exception as error:  # noqa: BLE001 - the top of the process
+            from exporter.cli.running import tell_bug  # noqa: PLC0415 - the log costs time, which most runs need not pay
+
+            tell_bug("main", error)
+            return int(options.failed)
+
+
+def _without_values(words: list[str]) -> list[str]:
+    """Flags alone where there are any: their values may be keys, for which somebody hoped that there was a flag."""
+    return [word.partition("=")[0] for word in words if word.startswith("-")] or words

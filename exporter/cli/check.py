@@ -28,9 +28,9 @@ _WORDS = {OK: "OK", UNKNOWN: "WARNING", MISSED: "CRITICAL", COULD_NOT_ASK: "UNKN
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 all well, 1 something unknown, 2 something missed, 3 could not ask; missed wins."""
-    logs.configure(level=options.log_level, form=options.log_format)
+    secrets = logs.configure(level=options.log_level, form=options.log_format)
     config, entries = load_or_exit(options), read_ledger_or_exit(options)
-    house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries)
+    house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries, note=secrets.note)
     return run_to_the_end(check(house), failed=options.failed)
 
 

@@ -44,13 +44,13 @@ class AskingError(Exception):
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 when explained, 3 when it could not ask, or for which account is not clear."""
-    logs.configure(level=options.log_level, form=options.log_format)
+    secrets = logs.configure(level=options.log_level, form=options.log_format)
     try:
         config = narrow(load_or_exit(options), options.task)
     except AskingError as error:
         options.parser.error(f"argument [ACCOUNT/]TASK_ID: {error}")
     entries = read_ledger_or_exit(options)
-    house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries)
+    house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries, note=secrets.note)
     return run_to_the_end(explain(house, form=options.form), failed=options.failed)
 
 

@@ -58,10 +58,10 @@ class _UnreadableError(Exception):
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 clean, 1 for a warning, 3 when not everything could be asked or read."""
-    logs.configure(level=options.log_level, form=options.log_format)
+    secrets = logs.configure(level=options.log_level, form=options.log_format)
     if options.tasks is None:
         config, entries = _configured(options), read_ledger_or_exit(options)
-        house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries)
+        house = app.build(config, now=utc_now, host=socket.gethostname(), entries=entries, note=secrets.note)
         return run_to_the_end(lint_live(house, config, form=options.form), failed=options.failed)
     account = _account(options)
     try:

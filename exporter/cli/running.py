@@ -7,11 +7,14 @@ import contextlib
 import os
 import signal
 import socket
+import sys
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
+from exporter import logs
 from exporter.cli import console
 
 if TYPE_CHECKING:
@@ -28,14 +31,28 @@ def run_to_the_end(main: Coroutine[Any, Any, int], *, failed: int = 1) -> NoRetu
     Not asyncio.run: it would wait for a resolver's thread that got stuck, and so would the interpreter's own exit.
     """
     code = failed
+    _tell_of_other_threads()
     loop = asyncio.new_event_loop()
     try:
         with _waking_on_signals(loop):
             code = loop.run_until_complete(main)
-    except Exception as error:  # noqa: BLE001 - the top of the process: told without its text, which may hold a secret
-        structlog.get_logger().error("Internal error", where="main", error=error)
+    except Exception as error:  # noqa: BLE001 - the top of the process
+        tell_bug("main", error)
     finally:
         os._exit(console.settle(code))
+
+
+def tell_bug(where: str, error: BaseException | None) -> None:
+    """Log what nobody has caught by class and place, where Python would print its text, which may hold a secret."""
+    if not structlog.is_configured():
+        logs.configure()
+    structlog.get_logger().error("Internal error", where=where, error=error)
+
+
+def _tell_of_other_threads() -> None:
+    """Also of what is raised where nothing can be caught, as while an object is thrown away. For the process's life."""
+    threading.excepthook = lambda found: tell_bug("thread", found.exc_value)
+    sys.unraisablehook = lambda found: tell_bug("interpreter", found.exc_value)
 
 
 @contextlib.contextmanager

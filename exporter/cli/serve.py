@@ -28,45 +28,59 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 after a signal, 1 for a bad configuration, ledger or address, 2 for a bad path or shard."""
-    logs.configure(level=options.log_level, form=options.log_format)
+    secrets = logs.configure(level=options.log_level, form=options.log_format)
     log = structlog.get_logger()
     log.info("Starting screenshotmax_exporter", version=__version__, branch=BRANCH, revision=REVISION)
     log.info("Build context", python=platform.python_version(), platform=sys.platform, zones=zones_version())
+    place, shard = _placed(options)
     try:
-        place = web.locate(external_url=options.external_url, route_prefix=options.route_prefix)
-        shard = find_shard(options, environment=os.environ, host=socket.gethostname())
-        house = _build(options, place, shard)
+        house = _build(options, place, shard, secrets)
         server = _listen(options, house)
-    except ValueError as error:
-        options.parser.error(str(error))
     except (ConfigError, LedgerError, web.ListenError, web.TlsError) as error:
         leave(error, options)
     return run_to_the_end(app.serve(house, server))
 
 
-def _build(options: argparse.Namespace, place: web.Place, shard: Shard) -> app.House:
-    """Raises ConfigError, LedgerError, and ValueError for a telemetry path that is not one."""
+def _placed(options: argparse.Namespace) -> tuple[web.Place, Shard]:
+    """What the flags say of where we are and for which tasks; leaves where they cannot be."""
+    try:
+        place = web.locate(external_url=options.external_url, route_prefix=options.route_prefix)
+        shard = find_shard(options, environment=os.environ, host=socket.gethostname())
+    except ValueError as error:
+        options.parser.error(str(error))
+    return place, shard
+
+
+def _build(options: argparse.Namespace, place: web.Place, shard: Shard, secrets: logs.Secrets) -> app.House:
+    """Raises ConfigError and LedgerError; leaves for a telemetry path that is not one."""
     file = ConfigFile(options.config_file)
     content = file.read()
     config = file.parse(content)
     structlog.get_logger().info("Loaded config file", file=str(options.config_file), accounts=len(config.accounts))
     if shard.total > 1:
         structlog.get_logger().info("Sharing the tasks", shard=shard.ordinal, total_shards=shard.total)
-    return app.build(
-        config,
-        now=utc_now,
-        host=socket.gethostname(),
-        telemetry_path=options.telemetry_path,
-        place=place,
-        ledger_file=open_ledger_or_exit(options, now=utc_now),
-        reloading=app.Reloading(
-            file=file,
-            content=content,
-            watch_every=options.auto_reload_interval if options.auto_reload else None,
-            by_request=options.enable_lifecycle,
-        ),
-        shard=shard,
+    ledger_file = open_ledger_or_exit(options, now=utc_now)
+    reloading = app.Reloading(
+        file=file,
+        content=content,
+        watch_every=options.auto_reload_interval if options.auto_reload else None,
+        by_request=options.enable_lifecycle,
     )
+    try:
+        house = app.build(
+            config,
+            now=utc_now,
+            host=socket.gethostname(),
+            telemetry_path=options.telemetry_path,
+            place=place,
+            ledger_file=ledger_file,
+            reloading=reloading,
+            shard=shard,
+            note=secrets.note,
+        )
+    except ValueError as error:
+        options.parser.error(str(error))
+    return house
 
 
 def _listen(options: argparse.Namespace, house: app.House) -> web.Server:

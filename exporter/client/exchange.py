@@ -66,7 +66,8 @@ class Exchange:
             seconds = f"{self.skew.total_seconds():.0f} s"
             raise PollError(Reason.CLOCK_SKEW, f"the answer's Date minus our clock is {seconds}")
         if "Content-Length" in response.headers and "Transfer-Encoding" in response.headers:
-            raise PollError(Reason.PROTOCOL, "the answer has two kinds of length")  # RFC 9112, 6.3: an attack or a fault
+            # RFC 9112, 6.3: it may be an attempt to smuggle an answer in.
+            raise PollError(Reason.PROTOCOL, "the answer has two kinds of length")
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise PollError(Reason.ENCODING, "the answer is encoded although identity was asked for")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import resource
 import signal
 import sys
 
@@ -26,6 +27,17 @@ class Breaking(io.StringIO):
 
     def fileno(self) -> int:
         return self._number
+
+
+def test_no_core_file() -> None:
+    """From then on a crash of this process leaves none; what more privileged ones may allow stays as it was."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        console.leave_no_core_file()
+        assert (0, before[1]) == resource.getrlimit(resource.RLIMIT_CORE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 @pytest.mark.parametrize(("code", "written"), [(errno.EPIPE, True), (errno.ENOSPC, False)])

@@ -218,7 +218,7 @@ AS_RECEIVED = "; it must be a List Tasks answer as it was received"
         (b"", f"the body is not JSON{AS_RECEIVED}"),
         (b"\xff\xfe", f"the body is not UTF-8{AS_RECEIVED}"),
         (b"[" * 100_000, f"the JSON is nested too deeply{AS_RECEIVED}"),
-        (b"[]", f'expected an object whose "tasks" is an array{AS_RECEIVED}'),
+        (b"[]", f'expected an object whose "tasks" is an array, found an array{AS_RECEIVED}'),
         (b'{"tasks": {}}', f'expected an object whose "tasks" is an array{AS_RECEIVED}'),
         (b'{"tasks": [1, null]}', f"no element of the list has a usable id{AS_RECEIVED}"),
         (b" " * (16 * 1024 * 1024 + 1), "found more than 16777216 bytes, expected a List Tasks answer"),

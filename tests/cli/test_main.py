@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import re
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from cli.runs import GOOD, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+HIDDEN = "key-in-the-text"
 
 
 def test_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +48,7 @@ def test_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Non
         (2, ["config"], "screenshotmax-exporter config: error: the following arguments are required: VERB"),
         (2, ["--nonsense"], "screenshotmax-exporter serve: error: unrecognized arguments: --nonsense"),
         (2, ["--log.level=loud"], "screenshotmax-exporter serve: error: argument --log.level: invalid choice: 'loud'"),
-        (2, ["--config.fil=x"], "screenshotmax-exporter serve: error: unrecognized arguments: --config.fil=x"),
+        (2, ["--config.fil=x"], "screenshotmax-exporter serve: error: unrecognized arguments: --config.fil"),
         (2, ["--config.file"], "screenshotmax-exporter serve: error: argument --config.file: expected one argument"),
         (2, ["serve", "x"], "screenshotmax-exporter serve: error: unrecognized arguments: x"),
         (2, ["config", "check", "-x"], "screenshotmax-exporter config check: error: unrecognized arguments: -x"),
@@ -63,6 +69,58 @@ def test_bad_flags(code: int, words: list[str], sentence: str, capsys: pytest.Ca
     assert "" == out
     assert err.startswith("usage: screenshotmax-exporter ")
     assert sentence in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [[f"--access-key={HIDDEN}"], ["--access-key", HIDDEN], [HIDDEN, "--access-key"]])
+def test_a_key_as_a_flag(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Who hopes for a flag that takes the key learns that there is none, and the log does not learn the key."""
+    assert 2 == run("serve", *words)
+    out, err = capsys.readouterr()
+    assert "screenshotmax-exporter serve: error: unrecognized arguments: --access-key" == err.splitlines()[-1]
+    assert HIDDEN not in out + err
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+@pytest.mark.parametrize(("code", "verb"), [(1, "serve"), (3, "check"), (3, "explain"), (3, "lint")])
+def test_a_bug_before_anything_runs(
+    code: int,
+    verb: str,
+    form: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is told by class and place, in one line and without its text, and the code is that of what could not be done."""
+
+    def fail() -> str:
+        raise RuntimeError(HIDDEN)
+
+    monkeypatch.setattr(socket, "gethostname", fail)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    words = ["1"] if verb == "explain" else []
+    assert code == run(
+        verb, *words, f"--config.file={tmp_path / 'good.yaml'}", "--log.level=error", f"--log.format={form}"
+    )
+    out, err = capsys.readouterr()
+    assert "" == out
+    facts = {
+        "logfmt": r" where=main error=RuntimeError at=\S+fail:\d+\n",
+        "json": r'.* "where": "main", "error": "RuntimeError", "at": "[^"]+fail:\d+"\}\n',
+    }
+    assert re.fullmatch(rf'.*"Internal error"{facts[form]}', err)
+
+
+def test_a_bug_before_there_is_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told by class and place all the same."""
+
+    def fail(*_: object) -> int:
+        raise RuntimeError(HIDDEN)
+
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys.stdout, "write", fail)
+    structlog.reset_defaults()
+    assert 1 == run("config", "schema")
+    assert re.fullmatch(r'.* msg="Internal error" where=main error=RuntimeError at=\S+\n', capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +49,19 @@ def test_every_flag_tells_its_default(parser: Parser, action: argparse.Action) -
     assert " ".join((action.help % {"default": action.default}).split()) in shown
     assert action.help.endswith(")")
     assert "(default: " in action.help
+
+
+def test_no_flag_takes_a_secret() -> None:
+    """A command line is for everybody to read: what is named after a secret takes the path of a file, or nothing."""
+    taking = [
+        (parser.prog, *action.option_strings)
+        for parser in parsers(build_parser())
+        for action in parser._actions
+        if re.search("key|secret|token|passw|auth|user|cred", " ".join([*action.option_strings, action.dest]))
+        and action.nargs != 0
+        and action.type is not Path
+    ]
+    assert [] == taking
 
 
 @pytest.mark.parametrize("verb", [(), ("serve",)])

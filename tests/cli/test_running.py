@@ -17,6 +17,21 @@ from exporter.cli.running import run_to_the_end
 async def well(): return 2
 async def raising(): raise ValueError("{HIDDEN}")
 async def interrupted(): raise KeyboardInterrupt
+
+class Broken:
+    def __del__(self): raise ValueError("{HIDDEN}")
+
+async def in_a_thread():
+    def fail(): raise ValueError("{HIDDEN}")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    return 0
+
+async def thrown_away():
+    Broken()
+    return 0
+
 async def leaving_a_thread():
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     return 0
@@ -30,15 +45,19 @@ logs.configure(level="error")
 """
 
 
+def a_bug(where: str, at: str) -> str:
+    """The line that tells of it, without a word of the exception's own."""
+    msg = rf'msg="Internal error" where={where} error=ValueError at={at}:\d+'
+    return rf"time=\S+ level=error source=running.py:\d+ {msg}\n"
+
+
 @pytest.mark.parametrize(
     ("code", "name", "told"),
     [
         (2, "well", ""),
-        (
-            3,
-            "raising",
-            r'time=\S+ level=error source=running.py:\d+ msg="Internal error" where=main error=ValueError at=raising:\d+\n',
-        ),
+        (3, "raising", a_bug("main", "raising")),
+        (0, "in_a_thread", a_bug("thread", "in_a_thread.<locals>.fail")),
+        (0, "thrown_away", a_bug("interpreter", "Broken.__del__")),
         (3, "interrupted", ""),
         (3, "interrupted_while_it_sleeps", ""),
         (0, "leaving_a_thread", ""),

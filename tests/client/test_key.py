@@ -78,6 +78,25 @@ def test_file_is_read_at_every_use(tmp_path: Path) -> None:
     assert "cannot be read: No such file or directory" in fault(access_key_file=path)
 
 
+@pytest.mark.parametrize(("content", "expected"), FAULTS)
+def test_the_last_good_key_is_kept(tmp_path: Path, content: bytes, expected: str) -> None:
+    """While the file holds none, as amid a rotation, the key before stays in use; each change of that is told once."""
+    path, told = tmp_path / "key", list[str]()
+    path.write_text("first")
+    source = KeySource(an_account(access_key_file=path), tell=told.append)
+    assert Secret("first") == source.read()
+    assert [] == told
+    path.write_bytes(content)
+    assert [Secret("first")] * 2 == [source.read(), source.read()]
+    assert [f"access_key_file {path} {expected}"] == told
+    path.unlink()
+    assert Secret("first") == source.read()
+    path.write_text("second")
+    assert [Secret("second")] * 2 == [source.read(), source.read()]
+    missing = f"access_key_file {path} cannot be read: No such file or directory"
+    assert [f"access_key_file {path} {expected}", missing, ""] == told
+
+
 def test_directory(tmp_path: Path) -> None:
     """A directory is named as what it is not."""
     assert f"access_key_file {tmp_path} is not a regular file" == fault(access_key_file=tmp_path)
@@ -95,6 +114,19 @@ def test_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "loop"
     path.symlink_to("loop")
     assert f"access_key_file {path} cannot be read: Too many levels of symbolic links" == fault(access_key_file=path)
+
+
+def test_a_file_of_others(tmp_path: Path) -> None:
+    """A file without read permission is told of as such, whoever runs the test."""
+    path = tmp_path / "key"
+    path.touch(mode=0o200)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)  # root may read everything
+    try:
+        assert f"access_key_file {path} cannot be read: Permission denied" == fault(access_key_file=path)
+    finally:
+        os.seteuid(before)
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

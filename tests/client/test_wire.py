@@ -33,6 +33,8 @@ from exporter import __version__
 from exporter.model import PollError, Reason, Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from client.wires import Serve
 
 HEAD = f"""\
@@ -277,6 +279,27 @@ def test_redirect_is_not_followed(status: str) -> None:
     error = asyncio.run(once())
     assert isinstance(error, PollError)
     assert (Reason.REDIRECT, []) == (error.reason, asked)
+
+
+def test_netrc_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that somebody has stored for this host is not sent, however it is pointed to."""
+    heads: list[str] = []
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password stored\ndefault login a password b\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await head_of(reader))
+        writer.write(whole())
+
+    async def once() -> tuple[Task | PollError, int]:
+        async with listening(serve) as port:
+            return await ask(f"http://127.0.0.1:{port}"), port
+
+    task, port = asyncio.run(once())
+    assert isinstance(task, Task)
+    assert [HEAD.replace("PORT", str(port)).replace("\n", "\r\n")] == heads
 
 
 def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
