@@ -2,7 +2,7 @@
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help demo test bench soak lint pins image dashboard grafana chart clean environment components
+.PHONY: help demo test bench soak lint pins audit sbom image dashboard grafana chart clean environment components
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s%s\n", $$1, $$2}' Makefile
@@ -17,7 +17,7 @@ bench: environment ## what a scrape costs, as ratios within one run, and what me
 	@.venv/bin/python bench/scrape.py
 	@.venv/bin/python bench/memory.py
 
-soak: environment ## simulated worlds for 10 minutes, or MINUTES [SEED] in ARGS; stops at the first fault, seeds printed
+soak: environment ## a real exporter in chaos for 10 minutes, then simulated worlds for as long; [chaos|worlds] MINUTES [SEED] in ARGS
 	@tools/soak.sh $(ARGS)
 
 lint: environment ## style, types and the floors
@@ -25,6 +25,12 @@ lint: environment ## style, types and the floors
 
 pins: ## re-make requirements/*.txt from pyproject.toml
 	@tools/pins.sh
+
+audit: ## ask whether a vulnerability is known of what the exporter runs with; options of pip-audit in ARGS
+	@tools/audit.sh $(ARGS)
+
+sbom: ## write the bill of materials, CycloneDX in JSON, below dist or to the file in ARGS
+	@tools/sbom.sh $(ARGS)
 
 grafana: environment ## re-make monitoring/grafana/alerting.yaml
 	@.venv/bin/python -m monitoring.grafana >monitoring/grafana/alerting.yaml.new
@@ -52,3 +58,4 @@ components:
 	@tools/fetch_chromium.sh
 	@tools/fetch_helm.sh
 	@tools/fetch_container.sh
+	@tools/fetch_supply.sh

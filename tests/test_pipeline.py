@@ -310,7 +310,10 @@ def test_a_refusal_is_obeyed(fault: Fault, pause_minutes: int) -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize("hours", [1, -1, 24, -24, -24 * 365])
+TO_1970, TO_2106 = -477_179, 715_841  # hours from June 2024
+
+
+@pytest.mark.parametrize("hours", [1, -1, 24, -24, -24 * 365, TO_1970, TO_2106])
 def test_a_step_of_the_own_clock_gives_no_false_miss(hours: int) -> None:
     """While our clock and the API's disagree, no verdict is given; when they agree again, the right one is."""
 
@@ -331,6 +334,38 @@ def test_a_step_of_the_own_clock_gives_no_false_miss(hours: int) -> None:
         assert "ok" == state(await scrape(client))
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    "start", ["1970-01-01 00:00:00Z", "1970-01-01 00:14:50Z", "2038-01-19 03:14:00Z", "2106-02-07 06:28:00Z"]
+)
+def test_a_start_with_a_clock_that_is_decades_off_gives_no_verdict(start: str) -> None:
+    """While it is, no verdict and no internal error; once the clock is right, the right verdict is there."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        for _ in range(20):
+            shown = await scrape(client)
+            assert MISSED not in shown
+            assert ("unknown", 0) == (state(shown), shown[UP])
+            assert 200 == (await client.get("/")).status_code
+            await scene.sleep(60)
+        assert 0 < shown['screenshotmax_poll_failures_total{account="main",reason="clock_skew"}']
+        scene.clock.step = at("2024-06-10 11:50:30Z") - scene.clock.now()
+        await scene.sleep(130)
+        shown = await scrape(client)
+        assert ("ok", 1) == (state(shown), shown[UP])
+        assert 0 == sum(value for name, value in shown.items() if "internal_errors_total" in name)
+
+    clock = Clock(at(start))
+    scene = Scene(clock, config_text(accounts=f"[{{name: main, access_key: {KEY}, tasks: [7001]}}]"), [hourly()])
+    off = at("2024-06-10 11:30:20Z") - clock.now()
+    scene.world.clock = lambda: scene.clock.now() - scene.clock.step + off
+
+    async def main() -> None:
+        async with scene.polling() as client:
+            await scenario(scene, client)
+
+    clock.run(main())
 
 
 def test_a_task_that_upstream_spells_oddly_harms_only_itself() -> None:

@@ -20,3 +20,5 @@ compile --extra gzip pyproject.toml --output-file requirements/runtime.txt
 # The build backend is pinned like the rest: alone for the image, and with what it asks for an editable installation.
 build_requires | compile - --output-file requirements/build.txt
 { build_requires; echo editables; } | compile --extra gzip pyproject.toml - --group test --group lint --output-file requirements/test.txt
+# What looks at the pins of the runtime has pins of its own: they are in no environment that runs anything of ours.
+printf '%s\n' cyclonedx-bom pip-audit | compile - --output-file requirements/supply.txt

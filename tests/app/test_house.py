@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 UPSTREAM = 'api: {base_url: "http://127.0.0.1:1"}'
 MAIN, SECOND = f"name: main, access_key: {KEY}", "name: second, access_key: second-key"
 SHOP = 'account="main",task_id="7001",task_name="Shop"'
+MOST_BLOCKS = 500  # of memory, which as many reloads may add, as the pretend upstream keeps a record
 
 
 def hourly(task_id: int, name: str = "Shop", **changes: Any) -> SimTask:
@@ -197,10 +200,14 @@ def test_a_reload_lifts_a_block() -> None:
 
 def test_no_storm_of_reloads_exceeds_the_ceiling_or_grows_anything() -> None:
     """A thousand changes of an account within minutes: never more requests a minute than allowed, nothing left behind."""
+    blocks = {}
 
     async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
         tasks, began_at = len(asyncio.all_tasks()), scene.clock.now()
         for number in range(1000):
+            if number in {500, 999}:
+                gc.collect()
+                blocks[number] = sys.getallocatedblocks()
             lenience = f"missed_run: {{grace: {number % 50 + 1}m}}"
             await load(scene, f"{MAIN}, {lenience}, api: {{requests_per_minute: 30}}")
             await asyncio.sleep(0.3)
@@ -211,6 +218,26 @@ def test_no_storm_of_reloads_exceeds_the_ceiling_or_grows_anything() -> None:
         found = await scrape(client)
         assert 1 == found['screenshotmax_up{account="main"}']
         assert 0 == found[f"screenshotmax_task_missed_run{{{SHOP}}}"]
+
+    play(scenario, MAIN)
+    assert blocks[999] - blocks[500] < MOST_BLOCKS
+
+
+def test_a_thousand_reloads_of_the_same_file_are_nothing() -> None:
+    """No request, no verdict that wavers, no count, no rhythm lost, nothing that grows: nobody can tell that they were."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        await scene.clock.until(at("2024-06-10 12:10:30Z"))
+        before, seen, blocks = await scrape(client), len(scene.world.seen), {}
+        for number in range(1000):
+            await load(scene, MAIN)
+            if number in {500, 999}:
+                gc.collect()
+                blocks[number] = sys.getallocatedblocks()
+        assert (before, seen) == (await scrape(client), len(scene.world.seen))
+        assert blocks[999] - blocks[500] < MOST_BLOCKS
+        await scene.clock.until(at("2024-06-10 12:20:30Z"))
+        assert 10 == len(scene.world.seen) - seen
 
     play(scenario, MAIN)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from client.wires import SAMPLES, TASK, TASK_ID
 from exporter.client.parse import decode, find_id, parse_task
 from exporter.model import PollError, Reason, Task
+from repeated import AMPLE, Repeated, repeated
 
 MONTHLY = Task(
     id=TASK_ID,
@@ -235,3 +236,14 @@ def test_any_bytes(body: bytes) -> None:
     """Any bytes are a JSON value or a PollError, never another exception."""
     with suppress(PollError):
         decode(body)
+
+
+JSON = [*'{}[]",:0-.eE\\ \n', '{"a":', '{"id": 1, "name": "', '"b": 1, ', "[[", "null,", "\\ud800", "\ufeff", "9" * 50]
+
+
+@settings(max_examples=25, deadline=AMPLE)
+@given(repeated(JSON))
+def test_a_body_of_the_largest_size_is_read_in_time(body: Repeated) -> None:
+    """However it is made, what is let in is a task or a PollError before long."""
+    with suppress(PollError):
+        parse_task(decode(body.text(1024 * 1024).encode()), expected_id=None)

@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.client.retry_after import retry_after
+from repeated import AMPLE, Repeated, repeated
 
 ANSWERED_AT = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 
@@ -46,3 +47,10 @@ def test_retry_after_never_raises(text: str | None) -> None:
     """Whatever the header says, there is no wait or one of up to an hour."""
     wait = retry_after(text, answered_at=ANSWERED_AT)
     assert wait is None or timedelta() < wait <= timedelta(hours=1)
+
+
+@settings(max_examples=25, deadline=AMPLE)
+@given(repeated(["1", " ", ",", ":", "Sun, ", "01 Jun 2025 ", "12:00:30 ", "GMT", "\u0663", "\x00", "-"]))
+def test_a_long_header_is_read_in_time(header: Repeated) -> None:
+    """However much of it gets through to us, it says nothing, or that we shall keep still as long as we ever do."""
+    assert retry_after(header.text(100_000), answered_at=ANSWERED_AT) in {None, timedelta(hours=1)}

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.client.text import clean
+from repeated import AMPLE, Repeated, repeated
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,10 @@ def test_clean_is_printable_utf8(text: str) -> None:
     once.encode()
     assert len(once.splitlines()) <= 1
     assert once == clean(once, 30)
+
+
+@settings(max_examples=25, deadline=AMPLE)
+@given(repeated(["a", " ", "\n", "\x00", "\ud800", "\u202e", "\u0301", "\u200d", "\U0001f469"]))
+def test_a_name_of_a_mebibyte_is_cleaned_in_time(name: Repeated) -> None:
+    """Whatever it is made of, no more of it is looked at than is kept."""
+    assert 200 >= len(clean(name.text(1024 * 1024), 200))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Account, Api, Config, ConfigError, MissedRun, Poll, load, parse
 from exporter.model import Policy, Secret
+from repeated import AMPLE, Repeated, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -278,3 +279,27 @@ def test_no_corruption_brings_a_secret_into_a_message(text: str) -> None:
     else:
         said = "".join(repr(account.access_key) for account in config.accounts)
     assert not any(MARKED[i : i + 9] in said for i in range(len(MARKED) - 8))
+
+
+YAML = [
+    *PIECES,
+    "a: ",
+    "- - ",
+    "? ",
+    "'a', ",
+    "{a: ",
+    "accounts:\n",
+    "  - name: a\n",
+    "<<: ",
+    "%TAG ! x\n",
+    "---\n",
+    "&a [*a, *a]\n",
+]
+
+
+@settings(max_examples=15, deadline=AMPLE)
+@given(repeated(YAML))
+def test_a_large_file_is_read_in_time(file: Repeated) -> None:
+    """However it is made: it is a configuration or an error before anybody takes the start or the reload for hung."""
+    with suppress(ConfigError):
+        parse(file.text(128 * 1024), name="config.yaml", directory=Path("/etc"))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import pytest
 
 from documents import DOCUMENTS, HEADING, ROOT, prose, read, rows, section, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
@@ -18,6 +24,43 @@ def test_the_floors_are_those_that_are_held(name: str) -> None:
     title = {"CONTRIBUTING.md": "How the house is laid out", "docs/architecture.md": "Floors"}[name]
 
     assert layers == [set(spans(row[1].partition(":")[0])) for row in rows(section(name, title))]
+
+
+CONTRACTS = [
+    contract["name"]
+    for contract in tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    if contract["name"].endswith(" only")
+]
+
+
+@pytest.fixture(scope="module")
+def importers() -> dict[str, set[str]]:
+    """By library, the rooms of the house that import it when they run. The simulator stands beside it."""
+    found = defaultdict(set)
+    for path in (ROOT / "exporter").rglob("*.py"):
+        room = path.relative_to(ROOT / "exporter").parts[0].removesuffix(".py")
+        for node in executed(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                found[name.partition(".")[0]].add(room)
+    return {library: rooms - {"simulator"} for library, rooms in found.items()}
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All but what type checkers alone read."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield child
+            yield from executed(child)
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_librarys_habits_stay_in_the_rooms_that_are_named(importers: dict[str, set[str]], name: str) -> None:
+    """Who imports it is whom its contract names, so that a library that has to go takes no other room along."""
+    libraries, rooms = re.fullmatch("(.+) (?:is|are) imported in (.+) only", name).groups()
+    for library in libraries.split(" and "):
+        assert set(rooms.split(" and ")) == importers[library]
 
 
 def anchors(name: str) -> set[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import islice
+from zoneinfo import available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import at
 from exporter.model import Problem
 from exporter.schedule import Schedule, ScheduleError, parse_crontab, parse_schedule
+from repeated import AMPLE, Repeated, repeated
 
 DAYS = [date(2024, 1, 1) + timedelta(days=number) for number in range(400)]
 
@@ -111,3 +114,39 @@ def test_cronlike_text_is_a_schedule_or_a_schedule_error(fields: list[str]) -> N
         assert isinstance(parse_schedule(" ".join(fields), "Europe/Berlin"), Schedule)
     except ScheduleError as error:
         assert error.problem in {Problem.INVALID_SCHEDULE, Problem.NEVER_FIRES}
+
+
+ZONES = sorted(available_timezones() | {"localtime", "posixrules", "Europe", "../UTC", ""})
+MINUTES = st.sampled_from(["*", "*/7", "0", "59", "0,30", "5-20/5", "61", "R"])
+HOURS = st.sampled_from(["*", "*/5", "2", "1-3", "0,23", "24"])
+DAYS_OF_MONTH = st.sampled_from(["*", "1", "29", "30", "31", "*/2", "32", "L"])
+MONTHS = st.sampled_from(["*", "2", "feb", "2,4", "12", "*/11", "13"])
+DAYS_OF_WEEK = st.sampled_from(["*", "0", "7", "mon-fri", "1", "*/2", "8", "5#2"])
+FIELDS = st.tuples(MINUTES, HOURS, DAYS_OF_MONTH, MONTHS, DAYS_OF_WEEK).map(" ".join)
+
+
+@settings(max_examples=80, deadline=AMPLE)
+@given(FIELDS, st.sampled_from(ZONES), st.integers(0, 2**32))
+def test_whatever_is_taken_for_a_schedule_can_be_asked(crontab: str, timezone: str, seconds: int) -> None:
+    """In any zone, at any instant from 1970 to 2106: nothing is raised, and rare fires are not searched for ever."""
+    instant = at("1970-01-01 00:00Z") + timedelta(seconds=seconds)
+    try:
+        schedule = parse_schedule(crontab, timezone)
+    except ScheduleError:
+        return
+    earlier, later = schedule.previous_fire(instant), schedule.next_fire(instant)
+    assert earlier is None or earlier <= instant
+    assert later is None or instant < later
+    fires = [fire.earliest_at for fire in islice(schedule.mandatory(instant), 5)]
+    assert sorted(fires) == fires
+
+
+@settings(max_examples=25, deadline=AMPLE)
+@given(
+    repeated([*"0123456789*/-, ", "jan", "0,", "*/1,", "0 0 * * *"]),
+    st.sampled_from(["UTC", "Z" * 5000]),
+)
+def test_a_crontab_of_a_mebibyte_is_refused_in_time(crontab: Repeated, timezone: str) -> None:
+    """By its length, before anything is read of it."""
+    with pytest.raises(ScheduleError):
+        parse_schedule(crontab.text(1024 * 1024), timezone)
