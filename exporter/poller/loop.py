@@ -190,19 +190,21 @@ class Poller:
     ) -> Fetched[Value] | None:
         """The answer, or None when there is none: then the failure is recorded. Nothing is asked while blocked."""
         self._retries.count_poll()
-        attempt = 1
+        attempt, failed = 1, None
         while (began_seconds := await self._until_allowed()) is not None:
             answer = await self._outcome(fetch)
             if not isinstance(answer, PollError):
                 self._refusals = 0
                 return answer
             self._log.debug("Attempt failed", task_id=task_id, attempt=attempt, reason=answer.reason.value)
+            failed = answer, began_seconds
             pause = self._retries.pause(answer, attempt=attempt, luck=self._random())
             if pause is None:
-                self._failed(answer, told, task_id, began_seconds)
-                return None
+                break
             attempt += 1
             await self._until(asyncio.get_running_loop().time() + pause.total_seconds())
+        if failed is not None:
+            self._failed(*failed, told, task_id)
         return None
 
     async def _outcome(self, fetch: Callable[[], Awaitable[Fetched[Value]]]) -> Fetched[Value] | PollError:
@@ -214,7 +216,7 @@ class Poller:
             self._bug(error)
             return PollError(Reason.INTERNAL, type(error).__name__)
 
-    def _failed(self, error: PollError, told: _Round, task_id: str | None, began_seconds: float) -> None:
+    def _failed(self, error: PollError, began_seconds: float, told: _Round, task_id: str | None) -> None:
         told.failures[error.reason] += 1
         told.detail, told.failed_id = error.detail, told.failed_id or task_id
         self._store.record_failure(self._account.name, error.reason, detail=error.detail, task_id=task_id)

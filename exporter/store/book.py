@@ -11,7 +11,7 @@ from exporter.model import Policy
 from exporter.schedule import Schedule, Schedules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
     from datetime import datetime
 
     from exporter.model import Task
@@ -22,6 +22,7 @@ Key = tuple[str, str]
 _KEPT = timedelta(days=90)  # for tasks that are gone: one may come back from an account that was denied for long
 _SEEN_AGAIN = timedelta(hours=1)  # how often an entry without news is dated anew
 _MOST = 100_000  # entries; more tasks than this cannot all be remembered
+_MOST_GONE = 10_000  # of an account, beside those that it has: else an API that invents ids would fill the memory
 _DEFAULT = Policy(stale_after=timedelta(minutes=15))
 
 
@@ -90,14 +91,25 @@ class Book:
         """All of them, as they are now."""
         return dict(self._entries)
 
-    def expire(self, now: datetime) -> list[Key]:
-        """Forget entries of tasks not seen for 90 days, and of several too many the longest unseen; say which."""
-        gone = [key for key, entry in self._entries.items() if now - entry.seen_at > _KEPT]
-        if len(self._entries) - len(gone) > _MOST:
-            gone = sorted(self._entries, key=lambda key: self._entries[key].seen_at)[: len(self._entries) - _MOST]
+    def expire(self, now: datetime, *, there: Mapping[str, Container[str]] | None = None) -> list[Key]:
+        """Forget entries of tasks not seen for 90 days, and of several too many the longest unseen; say which.
+
+        `there` are the ids that an account has, of accounts whose tasks are known.
+        """
+        gone = {key for key, entry in self._entries.items() if now - entry.seen_at > _KEPT}
+        left = self._entries.keys() - gone
+        for account, ids in (there or {}).items():
+            gone |= self._longest_unseen((key for key in left if key[0] == account and key[1] not in ids), _MOST_GONE)
+        gone |= self._longest_unseen(self._entries.keys() - gone, _MOST)
         for key in gone:
             del self._entries[key]
             self._unsaved.discard(key)
             self._quiet.pop(key, None)
             self._quiet_at.pop(key, None)
-        return gone
+        return sorted(gone)
+
+    def _longest_unseen(self, keys: Iterable[Key], most: int) -> set[Key]:
+        """Those that are more than the most, by when they were last seen."""
+        all_of_them = list(keys)
+        more = len(all_of_them) - most
+        return set(sorted(all_of_them, key=lambda key: self._entries[key].seen_at)[:more]) if more > 0 else set()

@@ -208,6 +208,10 @@ class Store:
         for account in self._accounts.values():
             yield _told_of(account), account.facts
 
+    def there(self) -> dict[str, Container[str]]:
+        """The ids of the tasks of each account that has answered well."""
+        return {name: account.facts.keys() for name, account in self._accounts.items() if account.last_success_at}
+
     @property
     def internal_errors(self) -> Mapping[str, int]:
         return dict(self._internal_errors)

@@ -312,3 +312,18 @@ def test_a_key_file_that_is_half_written_costs_nothing(tmp_path: Path) -> None:
         await scenario(house, wire)
 
     play(once_it_polls, accounts=f"[{{name: main, access_key_file: {key}, tasks: all}}]")
+
+
+def test_a_poll_that_waits_for_its_retry_when_a_block_comes_is_counted() -> None:
+    """It is not tried again, and its failure is told."""
+
+    async def scenario(house: app.House, wire: Wire) -> None:
+        await asyncio.sleep(20 * 60 + 4.9)
+        # One id at once, fails after 2 s, again after 5.5 and waits until 8.5; the other, asked at 2.5, is refused at 4.5.
+        wire.blips, before = [500, 429, 500], house.report().accounts[0].polls
+        await asyncio.sleep(10)
+        (account,) = house.report().accounts
+        assert {Reason.HTTP_429: 1, Reason.HTTP_5XX: 1} == account.failures
+        assert 2 == account.polls - before
+
+    play(scenario, seconds=2, random=lambda: 1.0, accounts=listed(1, 2), poll="{interval: 5s, fetch: each}")

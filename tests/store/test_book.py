@@ -58,3 +58,16 @@ def test_of_too_many_entries_the_longest_unseen_go() -> None:
     assert [("main", "0"), ("main", "1"), ("main", "2")] == book.expire(NOON)
     assert 100_000 == len(book.entries)
     assert [] == book.expire(NOON)
+
+
+def test_ids_that_an_api_invents_do_not_fill_the_memory() -> None:
+    """Of an account's tasks that are gone ten thousand are remembered; those that it has, and other accounts', all."""
+    entry, ids = an_entry(), [str(number) for number in range(12_000)]
+    entries = {(account, task_id): replace(entry, seen_at=NOON) for account in ("main", "other") for task_id in ids}
+    entries["main", "7"] = replace(entry, seen_at=NOON - timedelta(days=1))
+    book, there = Book(entries=entries), {"main": set(ids[100:1500]), "new": set[str]()}
+    gone = book.expire(NOON, there=there)
+    assert 600 == len(gone)
+    assert ("main", "7") in gone
+    assert not any(account == "other" or task_id in there["main"] for account, task_id in gone)
+    assert [] == book.expire(NOON, there=there)
