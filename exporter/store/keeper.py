@@ -92,7 +92,8 @@ class Keeper:
         taken = self._store.book.take_unsaved()
         if not taken:
             return
-        gone = frozenset(self._store.book.expire(max(entry.seen_at for entry in taken.values()), there=self._store.there()))
+        newest_at = max(entry.seen_at for entry in taken.values())
+        gone = frozenset(self._store.book.expire(newest_at, there=self._store.there()))
         if self._file is not None:
             self._gone |= gone
             self._unsaved = {key: entry for key, entry in (self._unsaved | taken).items() if key not in gone}
