@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from exporter.config import json_schema
+from exporter.config.web_file import FILE, Section, Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _FREE = {"type": "object"}
+_ANY: dict[str, Any] = {}
 # `--set` makes a text of a number with decimals.
 _SHARE = {
     "type": ["number", "string"],
@@ -51,6 +53,18 @@ def _one_of(*values: Any) -> dict[str, Any]:
     return {"enum": list(values)}
 
 
+def _keys(*names: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    """A map of known keys whose values Kubernetes checks itself; a misspelt one would do nothing, or fail late."""
+    return _only(**dict.fromkeys(names, _ANY), **properties)
+
+
+def _known(kind: object) -> dict[str, Any]:
+    """The keys of a part of the web configuration file, as the exporter reads it; it checks the values itself."""
+    if isinstance(kind, Section):
+        return _only(**{key: _known(below) for key, below in kind.keys.items()})
+    return _TEXTS if isinstance(kind, Users) else _ANY
+
+
 _TEXT = {"type": "string"}
 _NAME = {"type": "string", "minLength": 1}
 _FLAG = {"type": "boolean"}
@@ -63,6 +77,21 @@ _MOUNT: dict[str, dict[str, Any]] = {
     "items": _ITEMS,
     "optional": _FLAG,
 }
+_PROBE = _keys(
+    *("exec", "grpc", "tcpSocket", "initialDelaySeconds", "periodSeconds", "timeoutSeconds"),
+    *("successThreshold", "failureThreshold", "terminationGracePeriodSeconds"),
+    httpGet=_keys("host", "httpHeaders", "path", "port", "protocol", "scheme"),
+)
+_CONFINED = _keys(
+    *("allowPrivilegeEscalation", "appArmorProfile", "capabilities", "privileged", "procMount"),
+    *("readOnlyRootFilesystem", "runAsGroup", "runAsNonRoot", "runAsUser"),
+    *("seLinuxOptions", "seccompProfile", "windowsOptions"),
+)
+_POD_CONFINED = _keys(
+    *("appArmorProfile", "fsGroup", "fsGroupChangePolicy", "runAsGroup", "runAsNonRoot", "runAsUser"),
+    *("seLinuxChangePolicy", "seLinuxOptions", "seccompProfile"),
+    *("supplementalGroups", "supplementalGroupsPolicy", "sysctls", "windowsOptions"),
+)
 _MONITORS = ("serviceMonitor", "podMonitor", "scrapeConfig")
 _MONITOR = {"interval": _DURATION, "scrapeTimeout": _DURATION, "scheme": _one_of("", "http", "https")}
 _RULE: dict[str, dict[str, Any]] = {
@@ -87,7 +116,7 @@ _TOLD: dict[str, dict[str, Any]] = {
     "configReloader.watchInterval": {"type": "string", "pattern": "^([1-9][0-9]*(ms|[smh]))+$"},
     "configReloader.containerPort": _CONTAINER_PORT,
     "configReloader.resources": _RESOURCES,
-    "configReloader.securityContext": _FREE,
+    "configReloader.securityContext": _CONFINED,
     "sharding.totalShards": {"type": "integer", "minimum": 1},
     "persistence.accessModes": {
         **_list_of(_one_of("ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany")),
@@ -98,8 +127,15 @@ _TOLD: dict[str, dict[str, Any]] = {
     ),
     "emptyDir": _only(medium=_one_of("", "Memory"), sizeLimit=_NAME),
     "resources": _RESOURCES,
-    "podSecurityContext": _FREE,
-    "securityContext": _FREE,
+    "podSecurityContext": _POD_CONFINED,
+    "securityContext": _CONFINED,
+    "strategy": _only(type=_one_of("RollingUpdate", "Recreate"), rollingUpdate=_keys("maxSurge", "maxUnavailable")),
+    "updateStrategy": _only(
+        type=_one_of("RollingUpdate", "OnDelete"), rollingUpdate=_keys("partition", "maxUnavailable")
+    ),
+    "livenessProbe": _PROBE,
+    "readinessProbe": _PROBE,
+    "startupProbe": _PROBE,
     "dnsPolicy": _one_of("", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
     "extraArgs": _list_of({"type": "string", "pattern": "^--"}),
     "extraSecretMounts": _list_of(_only("name", "secretName", "mountPath", secretName=_NAME, **_MOUNT)),
@@ -108,7 +144,7 @@ _TOLD: dict[str, dict[str, Any]] = {
     "web.externalUrl": {"type": "string", "pattern": "^(https?://.+)?$"},
     "web.routePrefix": {"type": "string", "pattern": "^(/.*)?$"},
     "web.telemetryPath": {"type": "string", "pattern": "^/."},
-    "webConfig": _only(tls_server_config=_FREE, http_server_config=_FREE, basic_auth_users=_TEXTS, rate_limit=_FREE),
+    "webConfig": _known(FILE),
     "log.level": _one_of("debug", "info", "warn", "error"),
     "log.format": _one_of("logfmt", "json"),
     "service.type": _one_of("ClusterIP", "NodePort", "LoadBalancer"),
@@ -135,6 +171,8 @@ _TOLD: dict[str, dict[str, Any]] = {
     "grafanaDashboard.instanceSelector": _FREE,
     "extraManifests": _list_of(_TEXT, _FREE),
 }
+# Whose absence the templates take: globals are of a chart above, and null is the way back to a threshold's default.
+_MAY_BE_MISSING = re.compile(r"global|prometheusRule\.thresholds(\..*)?")
 _MAPS_OF_TEXTS = re.compile(r".*(labels|annotations)|nodeSelector", re.IGNORECASE)
 
 
@@ -146,6 +184,8 @@ def render_schema(values: Iterable[Value]) -> str:
         for key in value.path[:-1]:
             parent = parent["properties"][key]
         parent["properties"][value.path[-1]] = _shape(value)
+        if _is_needed(value):
+            parent.setdefault("required", []).append(value.path[-1])
     # What a chart above this one may give: whatever its other charts share, and the switch that its condition asks for.
     found["properties"]["global"]["additionalProperties"] = True
     found["properties"]["enabled"] = {"type": "boolean", "description": "For the condition of a chart above this one."}
@@ -160,6 +200,17 @@ def _shape(value: Value) -> dict[str, Any]:
     shape = _TOLD.get(name) or (_TEXTS if _MAPS_OF_TEXTS.fullmatch(value.path[-1]) and value.default == {} else None)
     shape = shape or {"type": _type_of(value.default)} | ({"minimum": 0} if type(value.default) is int else {})
     return shape if "$ref" in shape else {"description": value.text, **shape}
+
+
+def _is_needed(value: Value) -> bool:
+    """Helm drops a key without a value before it looks here; then a text, list or map is empty, as one would expect.
+
+    A section, a flag or a number is missing, and so is what has to say something. `--reuse-values` lacks what is new.
+    """
+    if _MAY_BE_MISSING.fullmatch(".".join(value.path)):
+        return False
+    says_something = bool(value.default) and not isinstance(value.default, dict)
+    return not value.text or isinstance(value.default, int) or says_something
 
 
 def _type_of(default: Any) -> str:

@@ -1,4 +1,4 @@
-"""Helm in both versions, and what each makes of a values file, rendered once."""
+"""Helm in both versions, and what the newest makes of a values file, rendered once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ def newest_helm(component: Callable[[str], Path], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="session")
-def mode(helm: Helm) -> Callable[[str], list[Json]]:
-    """The manifests of a CI values file, by its name."""
-    render = cache(lambda name: helm.render("--values", MODES[name]))
+def oldest_helm(component: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(program=component("helm3"), home=tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def mode(newest_helm: Helm) -> Callable[[str], list[Json]]:
+    """The manifests of a CI values file, by its name; tests/helm/test_render.py holds the older Helm to the same."""
+    render = cache(lambda name: newest_helm.render("--values", MODES[name]))
     return lambda name: copy.deepcopy(render(name))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from charts import CHART, MODES, NAME, Helm, exporter, of_kind, the
+from charts import CHART, MODES, NAME, WORKLOADS, Helm, exporter, of_kind, the
 from documents import read, rows, section, snippets
 
 if TYPE_CHECKING:
@@ -36,42 +37,82 @@ def test_the_values_to_paste_are_taken(helm: Helm, tmp_path: Path, text: str) ->
     assert exporter(helm.render("--values", MODES["default"], "--values", tmp_path / "values.yaml"))
 
 
-def test_the_command_to_install_is_taken(helm: Helm) -> None:
+def test_the_command_to_install_is_taken(newest_helm: Helm) -> None:
     """The chart is where the documents say, and is rendered with their values."""
     for document in ("docs/kubernetes.md", f"helm/{NAME}/README.md"):
         (command,) = re.findall(r"^helm install (.*)$", read(document), re.MULTILINE)
         release, chart, *words = shlex.split(command)
         assert f"helm/{NAME}" == chart
-        assert exporter(helm.render(*words, release=release))
+        assert exporter(newest_helm.render(*words, release=release))
 
 
-@pytest.mark.parametrize("row", rows(section("docs/kubernetes.md", "The ledger"))[1:], ids=lambda row: row[0])
-def test_the_table_of_ledgers_is_true(helm: Helm, row: list[str]) -> None:
-    """Each row names the workload that its values make."""
-    flags = {
-        "none": "replicas=1",
-        "`persistence.enabled`": "persistence.enabled=true",
-        "`persistence.existingClaim` too": "persistence.enabled=true,persistence.existingClaim=mine",
-        "`sharding.totalShards` above 1": "sharding.totalShards=2",
+LEDGERS = [row for row in rows(section("docs/kubernetes.md", "The ledger")) if row[0].isdigit()]
+WAYS = [row for row in rows(section("docs/kubernetes.md", "The ledger")) if " and " in row[0]]
+FLAGS = {
+    "none": "replicas=1",
+    "`persistence.enabled`": "persistence.enabled=true",
+    "`persistence.existingClaim` too": "persistence.enabled=true,persistence.existingClaim=mine",
+    "`sharding.totalShards` above 1": "sharding.totalShards=2",
+    "the same and `persistence.enabled`": "sharding.totalShards=2,persistence.enabled=true",
+}
+# What Kubernetes lets one change in the spec of a workload that is there.
+MUTABLE = {
+    "Deployment": {"replicas", "template", "strategy", "revisionHistoryLimit"},
+    "StatefulSet": {"replicas", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy"},
+}
+
+
+@pytest.fixture(scope="module")
+def workloads(newest_helm: Helm) -> dict[str, Json]:
+    """The workload of each row of the table of ledgers, by its number."""
+    return {
+        number: the(newest_helm.render("--values", MODES["default"], "--set", FLAGS[values]), *WORKLOADS)
+        for number, values, *_ in LEDGERS
     }
-    workload = the(helm.render("--values", MODES["default"], "--set", flags[row[0]]), "Deployment", "StatefulSet")
-
-    assert row[1].startswith(workload["kind"])
-    assert ("Parallel" in row[1]) <= ("Parallel" == workload["spec"].get("podManagementPolicy"))
-    assert ("Recreate" in row[1]) == ("Recreate" == workload["spec"].get("strategy", {}).get("type"))
 
 
-@pytest.fixture
-def notes(helm: Helm, tmp_path: Path):
+@pytest.mark.parametrize("row", LEDGERS, ids=lambda row: row[1])
+def test_the_table_of_ledgers_is_true(workloads: dict[str, Json], row: list[str]) -> None:
+    """Each row names the workload that its values make, and where the ledger is."""
+    spec = workloads[row[0]]["spec"]
+
+    assert row[2].startswith(workloads[row[0]]["kind"])
+    assert ("Parallel" in row[2]) == ("Parallel" == spec.get("podManagementPolicy"))
+    assert ("Recreate" in row[2]) == ("Recreate" == spec.get("strategy", {}).get("type"))
+    assert ("claim of its own" in row[3]) == ("volumeClaimTemplates" in spec)
+
+
+@pytest.mark.parametrize("pair", [*combinations([row[0] for row in LEDGERS], 2)], ids="-".join)
+def test_the_way_between_ledgers_is_told(workloads: dict[str, Json], pair: tuple[str, str]) -> None:
+    """For each pair of rows the document tells whether Kubernetes changes the workload, replaces it or refuses."""
+    ends = [tuple(set(re.findall(r"\d", end)) for end in way.split(" and ")) for way, *_ in WAYS]
+    (told,) = [
+        way[1]
+        for way, (left, right) in zip(WAYS, ends, strict=True)
+        if {*pair} & left and {*pair} & right and {*pair} <= left | right
+    ]
+    before, after = (workloads[number] for number in pair)
+    fixed = [
+        {key: value for key, value in each["spec"].items() if key not in MUTABLE[each["kind"]]}
+        for each in (before, after)
+    ]
+    way = "is replaced" if before["kind"] != after["kind"] else "is changed" if fixed[0] == fixed[1] else "is refused"
+
+    assert before["metadata"] == after["metadata"]
+    assert told.startswith(way)
+
+
+@pytest.fixture(scope="module")
+def notes(newest_helm: Helm, tmp_path_factory: pytest.TempPathFactory):
     """NOTES.txt as Helm would print it; without a cluster it prints none, so here it is a text within a manifest."""
-    chart = tmp_path / NAME
+    chart = tmp_path_factory.mktemp("notes") / NAME
     shutil.copytree(CHART, chart)
     text = (chart / "templates" / "NOTES.txt").read_text()
     wrapped = f'{{{{ define "notes" }}}}{text}{{{{ end }}}}kind: Notes\ntext: {{{{ include "notes" . | toJson }}}}'
     (chart / "templates" / "notes.yaml").write_text(wrapped)
 
     def render(*words: str | Path) -> tuple[str, list[Json]]:
-        manifests = helm.render(*words, chart=chart)
+        manifests = newest_helm.render(*words, chart=chart)
         return the(manifests, "Notes")["text"], manifests
 
     return render
@@ -99,7 +140,16 @@ def test_the_notes_tell_what_is_missing(notes) -> None:
     scraped, _ = notes("--values", MODES["reloader"])
     whole, _ = notes("--values", MODES["monitoring"])
 
+    loopback, _ = notes("--values", MODES["sidecar"], "--set", "podMonitor.enabled=false,sidecar.loopback=true")
+    sidecar, _ = notes("--values", MODES["sidecar"], "--set", "podMonitor.enabled=false")
+    named, _ = notes(
+        "--values", MODES["default"], "--set", "config.accounts[0].name=shop,config.accounts[0].access_key_env=KEY"
+    )
+
     assert "set serviceMonitor.enabled" in bare
+    assert "set podMonitor.enabled and podMonitor.selector" in sidecar
+    assert [False, False] == [text in loopback for text in ("Nothing tells Prometheus", "set serviceMonitor")]
+    assert [True, False] == ["An account is called main" in text for text in (bare, named)]
     assert "--set serviceMonitor.additionalLabels.release=" in unlabelled
     assert "--set scrapeConfig.additionalLabels.release=" in scraped
     assert "set serviceMonitor.enabled" not in scraped

@@ -105,8 +105,8 @@ def writers(manifests: list[Json]) -> tuple[str, int, str, str]:
         if claim["metadata"]["name"] == "screenshotmax-ledger"
     ]
     (place,) = [kind for (kind,) in kinds] + claims
-    strategy = spec.get("strategy" if workload["kind"] == "Deployment" else "updateStrategy", {})
-    return workload["kind"], spec["replicas"], strategy.get("type", "as Kubernetes does"), place
+    strategy = spec["strategy" if workload["kind"] == "Deployment" else "updateStrategy"]
+    return workload["kind"], spec["replicas"], strategy["type"], place
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def writers(manifests: list[Json]) -> tuple[str, int, str, str]:
     [
         ("", ("Deployment", 1, "RollingUpdate", "emptyDir")),
         ("replicas=3", ("Deployment", 3, "RollingUpdate", "emptyDir")),
-        ("persistence.enabled=true", ("StatefulSet", 1, "as Kubernetes does", "claim of its own")),
-        ("persistence.enabled=true,replicas=2", ("StatefulSet", 2, "as Kubernetes does", "claim of its own")),
+        ("persistence.enabled=true", ("StatefulSet", 1, "RollingUpdate", "claim of its own")),
+        ("persistence.enabled=true,replicas=2", ("StatefulSet", 2, "RollingUpdate", "claim of its own")),
         ("persistence.enabled=true,updateStrategy.type=OnDelete", ("StatefulSet", 1, "OnDelete", "claim of its own")),
         (
             "persistence.enabled=true,persistence.existingClaim=mine",
@@ -125,16 +125,16 @@ def writers(manifests: list[Json]) -> tuple[str, int, str, str]:
             "persistence.enabled=true,persistence.existingClaim=mine,strategy.type=Recreate",
             ("Deployment", 1, "Recreate", "persistentVolumeClaim"),
         ),
-        ("sharding.totalShards=3", ("StatefulSet", 3, "as Kubernetes does", "emptyDir")),
+        ("sharding.totalShards=3", ("StatefulSet", 3, "RollingUpdate", "emptyDir")),
         (
             "sharding.totalShards=3,persistence.enabled=true",
-            ("StatefulSet", 3, "as Kubernetes does", "claim of its own"),
+            ("StatefulSet", 3, "RollingUpdate", "claim of its own"),
         ),
     ],
 )
-def test_a_ledger_never_has_two_writers(helm: Helm, values: str, expected: tuple[str, int, str, str]) -> None:
+def test_a_ledger_never_has_two_writers(newest_helm: Helm, values: str, expected: tuple[str, int, str, str]) -> None:
     """A volume that outlives its pod is the pod's own, or its one pod is replaced only after it has ended."""
-    assert expected == writers(helm.render(*DEFAULT, "--set", values))
+    assert expected == writers(newest_helm.render(*DEFAULT, "--set", values))
 
 
 KUBERNETES = {"maxSurge": "25%", "maxUnavailable": "25%"}
@@ -155,12 +155,39 @@ CLAIM = "persistence.enabled=true,persistence.existingClaim=mine"
         (f"{CLAIM},strategy.type=Recreate", {"type": "Recreate"}),
     ],
 )
-def test_a_deployment_tells_its_strategy_in_full(helm: Helm, values: str, expected: Json) -> None:
+def test_a_deployment_tells_its_strategy_in_full(newest_helm: Helm, values: str, expected: Json) -> None:
     """A server-side apply takes back what it gave alone, so `rollingUpdate` is given until the type is Recreate."""
-    assert expected == the(helm.render(*DEFAULT, "--set", values), "Deployment")["spec"]["strategy"]
+    assert expected == the(newest_helm.render(*DEFAULT, "--set", values), "Deployment")["spec"]["strategy"]
 
 
-def test_shards_know_their_pod(mode: Callable[[str], list[Json]], helm: Helm) -> None:
+@pytest.mark.parametrize(
+    ("version", "values", "expected"),
+    [
+        ("1.34", "", {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}),
+        ("1.35", "", {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}}),
+        (
+            "1.35",
+            "updateStrategy.rollingUpdate.partition=2",
+            {"type": "RollingUpdate", "rollingUpdate": {"partition": 2, "maxUnavailable": 1}},
+        ),
+        (
+            "1.34",
+            "updateStrategy.rollingUpdate.maxUnavailable=3",
+            {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 3}},
+        ),
+        ("1.35", "updateStrategy.type=OnDelete", {"type": "OnDelete"}),
+    ],
+)
+def test_a_stateful_set_tells_its_strategy_in_full(
+    newest_helm: Helm, version: str, values: str, expected: Json
+) -> None:
+    """It gives all that Kubernetes of that version would fill in, so that OnDelete can be reached by an upgrade."""
+    words = (*DEFAULT, "--kube-version", version, "--set", "persistence.enabled=true", "--set", values)
+
+    assert expected == the(newest_helm.render(*words), "StatefulSet")["spec"]["updateStrategy"]
+
+
+def test_shards_know_their_pod(mode: Callable[[str], list[Json]], newest_helm: Helm) -> None:
     """With shards each pod learns its name, from which its ordinal comes; without, none is asked for."""
     sharded, plain = exporter(mode("sharded")), exporter(mode("persistent"))
 
@@ -170,7 +197,7 @@ def test_shards_know_their_pod(mode: Callable[[str], list[Json]], helm: Helm) ->
     assert "env" not in plain
     assert (
         plain["args"]
-        == exporter(helm.render("--values", MODES["persistent"], "--set", "sharding.totalShards=1"))["args"]
+        == exporter(newest_helm.render("--values", MODES["persistent"], "--set", "sharding.totalShards=1"))["args"]
     )
 
 
@@ -178,11 +205,11 @@ def annotations(manifests: list[Json]) -> Json:
     return the(manifests, *WORKLOADS)["spec"]["template"]["metadata"].get("annotations", {})
 
 
-def test_a_change_of_the_configuration_is_reloaded_or_rolls(helm: Helm) -> None:
+def test_a_change_of_the_configuration_is_reloaded_or_rolls(newest_helm: Helm) -> None:
     """With auto-reload a change of the configuration leaves the pods as they are; without it they are replaced."""
     change = ("--set", "config.poll.interval=2m")
     for words, rolls in ((DEFAULT, False), ((*DEFAULT, "--set", "autoReload=false"), True)):
-        before, after = helm.render(*words), helm.render(*words, *change)
+        before, after = newest_helm.render(*words), newest_helm.render(*words, *change)
         assert rolls == (annotations(before) != annotations(after))
         assert rolls == ("--config.enable-auto-reload" not in exporter(before)["args"])
         assert the(before, "ConfigMap") != the(after, "ConfigMap")
@@ -196,11 +223,13 @@ def test_a_change_of_the_configuration_is_reloaded_or_rolls(helm: Helm) -> None:
         ("webConfig.tls_server_config.min_version=TLS13", False),
     ],
 )
-def test_what_of_the_web_configuration_waits_for_a_restart_rolls(helm: Helm, change: str, rolls: bool) -> None:
+def test_what_of_the_web_configuration_waits_for_a_restart_rolls(
+    newest_helm: Helm, mode: Callable[[str], list[Json]], change: str, rolls: bool
+) -> None:
     """A new rate limit replaces the pods, since it waits for a start; users and the rest of TLS do not."""
-    words = ("--values", MODES["guarded"])
+    changed = newest_helm.render("--values", MODES["guarded"], "--set", change)
 
-    assert rolls == (annotations(helm.render(*words)) != annotations(helm.render(*words, "--set", change)))
+    assert rolls == (annotations(mode("guarded")) != annotations(changed))
 
 
 def images(manifests: list[Json]) -> Iterator[str]:
@@ -223,9 +252,9 @@ def images(manifests: list[Json]) -> Iterator[str]:
         ),
     ],
 )
-def test_the_image_is_found(helm: Helm, values: str, image: str) -> None:
+def test_the_image_is_found(newest_helm: Helm, values: str, image: str) -> None:
     """Registry, repository, tag and digest make the name; the test's pod has the same image."""
-    assert {image} == set(images(helm.render(*DEFAULT, "--set", values)))
+    assert {image} == set(images(newest_helm.render(*DEFAULT, "--set", values)))
 
 
 def test_a_cluster_that_gives_users_itself_can_be_served(helm: Helm) -> None:

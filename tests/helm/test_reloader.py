@@ -71,3 +71,17 @@ def test_a_change_of_the_configuration_replaces_no_pod(newest_helm: Helm, auto_r
     words = (*ON, "--set", f"autoReload={auto_reload}")
 
     assert pod_of(newest_helm.render(*words)) == pod_of(newest_helm.render(*words, "--set", "config.poll.interval=2m"))
+
+
+def test_it_is_let_in_and_scraped_beside_the_exporter(newest_helm: Helm) -> None:
+    """The network policy opens its port, and a PodMonitor asks both ports of the pod, each once and as often."""
+    manifests = newest_helm.render(
+        *ON, "--set", "networkPolicy.enabled=true,podMonitor.enabled=true,podMonitor.interval=30s"
+    )
+    ports = [port["name"] for container in containers(pod_of(manifests)) for port in container["ports"]]
+    (let_in,) = the(manifests, "NetworkPolicy")["spec"]["ingress"]
+    own, reloaders = the(manifests, "PodMonitor")["spec"]["podMetricsEndpoints"]
+
+    assert ports == [port["port"] for port in let_in["ports"]]
+    assert ports == [own["port"], reloaders["port"]]
+    assert {"port": "reloader-web", "interval": "30s"} == reloaders

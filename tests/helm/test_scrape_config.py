@@ -37,9 +37,9 @@ def test_one_pod_is_scraped_by_its_service(mode: Callable[[str], list[Json]]) ->
 
 
 @pytest.mark.parametrize("several", ["replicas=2", "sharding.totalShards=2", "persistence.enabled=true,replicas=2"])
-def test_several_pods_are_found_by_name(helm: Helm, several: str) -> None:
+def test_several_pods_are_found_by_name(newest_helm: Helm, several: str) -> None:
     """Each pod is found by a headless Service of their own port, ready or not, since a Service's address would be any of them."""
-    manifests = helm.render(*ON, "--set", f"{several},containerPort=8443,service.ipFamilies={{IPv6}}")
+    manifests = newest_helm.render(*ON, "--set", f"{several},containerPort=8443,service.ipFamilies={{IPv6}}")
     scrape = the(manifests, "ScrapeConfig")
     headless, service = sorted(of_kind(manifests, "Service"), key=lambda each: "clusterIP" not in each["spec"])
     pod = the(manifests, *WORKLOADS)["spec"]["template"]
@@ -57,10 +57,10 @@ def test_several_pods_are_found_by_name(helm: Helm, several: str) -> None:
     assert ["IPv6"] == headless["spec"]["ipFamilies"]
 
 
-def test_addresses_that_are_given_take_their_place(helm: Helm, mode: Callable[[str], list[Json]]) -> None:
+def test_addresses_that_are_given_take_their_place(newest_helm: Helm, mode: Callable[[str], list[Json]]) -> None:
     """With targets nothing is looked up, no certificate is taken for the Service's, and no headless Service is made."""
     https = ("--set", "scrapeConfig.targets={a.example.com:443,b.example.com:443},scrapeConfig.scheme=https,replicas=2")
-    manifests = helm.render(*ON, *https)
+    manifests = newest_helm.render(*ON, *https)
     spec = the(manifests, "ScrapeConfig")["spec"]
 
     assert [{"targets": ["a.example.com:443", "b.example.com:443"]}] == spec["staticConfigs"]
@@ -69,9 +69,9 @@ def test_addresses_that_are_given_take_their_place(helm: Helm, mode: Callable[[s
     assert "proxy.example.com" == the(mode("reloader"), "ScrapeConfig")["spec"]["tlsConfig"]["serverName"]
 
 
-def test_its_labels_are_those_of_a_monitor(helm: Helm, mode: Callable[[str], list[Json]]) -> None:
+def test_its_labels_are_those_of_a_monitor(newest_helm: Helm, mode: Callable[[str], list[Json]]) -> None:
     """`job` is what a monitor's would be, or what is asked for; `namespace`, which the operator gives monitors only, is the exporter's."""
-    plain, asked = the(helm.render(*ON), "ScrapeConfig")["spec"], the(mode("reloader"), "ScrapeConfig")["spec"]
+    plain, asked = the(newest_helm.render(*ON), "ScrapeConfig")["spec"], the(mode("reloader"), "ScrapeConfig")["spec"]
     monitor = the(mode("sharded"), "ServiceMonitor")
 
     assert "app.kubernetes.io/name" == monitor["spec"]["jobLabel"]

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from charts import CHART, META, NAME, Helm, containers, exporter, of_kind, the
+from charts import CHART, META, MODES, NAME, Helm, containers, exporter, of_kind, the
 from documents import ROOT, snippets
 from exporter.config import parse
 from pod_security import violations
@@ -115,10 +115,18 @@ def test_the_chart_makes_what_goes_with_the_container(helm: Helm, shop: Path) ->
 
 
 @pytest.mark.real
-def test_on_loopback_it_asks_itself(helm: Helm, shop: Path) -> None:
+def test_the_other_chart_does_without(helm: Helm, shop: Path) -> None:
+    """Where the condition of the dependency is false, the other chart's pod has neither our container nor our volumes."""
+    (workload,) = helm.render(f"--set={NAME}.enabled=false", chart=shop)
+
+    assert {"containers"} == {*workload["spec"]["template"]["spec"]}
+
+
+@pytest.mark.real
+def test_on_loopback_it_asks_itself(newest_helm: Helm, shop: Path) -> None:
     """On loopback a kubelet cannot ask it, so its probe runs inside, and it has no port that anybody could scrape."""
     words = ("--set", f"{NAME}.sidecar.loopback=true,{NAME}.podMonitor.enabled=false")
-    own = exporter(helm.render(*words, chart=shop))
+    own = exporter(newest_helm.render(*words, chart=shop))
 
     assert "--web.listen-address=127.0.0.1:10142" in own["args"]
     assert ["screenshotmax-exporter", "healthcheck", "http://127.0.0.1:10142"] == own["livenessProbe"]["exec"][
@@ -128,7 +136,7 @@ def test_on_loopback_it_asks_itself(helm: Helm, shop: Path) -> None:
 
 
 @pytest.mark.real
-def test_the_template_is_refused_where_the_chart_makes_pods_of_its_own(helm: Helm, shop: Path) -> None:
+def test_the_template_is_refused_where_the_chart_makes_pods_of_its_own(newest_helm: Helm, shop: Path) -> None:
     """Who forgets the switch would have two exporters; a mistake in our values is told as ever."""
     for words, sentence in (
         (
@@ -137,7 +145,7 @@ def test_the_template_is_refused_where_the_chart_makes_pods_of_its_own(helm: Hel
         ),
         (("nonsense=1",), "nonsense"),
     ):
-        done = helm.run(
+        done = newest_helm.run(
             "template",
             "smx",
             shop,
@@ -149,15 +157,30 @@ def test_the_template_is_refused_where_the_chart_makes_pods_of_its_own(helm: Hel
 
 
 @pytest.mark.real
-def test_a_native_sidecar_needs_a_kubernetes_that_has_it(helm: Helm, shop: Path) -> None:
+def test_a_native_sidecar_needs_a_kubernetes_that_has_it(newest_helm: Helm, shop: Path) -> None:
     """Where the cluster would take it for a container that must end, the chart refuses; the classic form is made."""
     words = ("--kube-version", "1.28.15-gke.1")
-    refused = helm.run("template", "smx", shop, *words)
+    refused = newest_helm.run("template", "smx", shop, *words)
 
     assert "sidecar.native needs Kubernetes 1.29, and this is v1.28.15-gke.1: set it to false" in refused.stderr
     assert refused.returncode != 0
-    assert "restartPolicy" not in exporter(helm.render(*words, f"--set={NAME}.sidecar.native=false", chart=shop))
-    assert "Always" == exporter(helm.render("--kube-version", "1.29.0", chart=shop))["restartPolicy"]
+    assert "restartPolicy" not in exporter(newest_helm.render(*words, f"--set={NAME}.sidecar.native=false", chart=shop))
+    assert "Always" == exporter(newest_helm.render("--kube-version", "1.29.0", chart=shop))["restartPolicy"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("told", ["tlsConfig.serverName=shop.example.com", "tlsConfig.insecureSkipVerify=true"])
+def test_a_pod_with_tls_is_scraped_as_the_values_say(newest_helm: Helm, told: str) -> None:
+    """Prometheus asks the pod by its address, so what it makes of the certificate is said, and no Service's name is put in."""
+    words = ("--values", MODES["sidecar"], "--set=webConfigExistingSecret.name=web,webConfigExistingSecret.tls=true")
+    (endpoint,) = the(newest_helm.render(*words, f"--set=podMonitor.{told}"), "PodMonitor")["spec"][
+        "podMetricsEndpoints"
+    ]
+
+    assert "https" == endpoint["scheme"]
+    assert [told] == [
+        f"tlsConfig.{key}={json.dumps(value)}".replace('"', "") for key, value in endpoint["tlsConfig"].items()
+    ]
 
 
 def test_the_documents_show_the_chart_that_is_tried() -> None:

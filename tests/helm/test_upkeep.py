@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -141,6 +143,35 @@ def test_the_schema_is_closed() -> None:
     assert [("global",)] == open_ones
     assert [] == own
     assert len([*objects(SCHEMA)]) > 20
+
+
+# Values whose keys the schema knows, and what Kubernetes calls the objects that they become.
+OF_KUBERNETES = {
+    "livenessProbe": "probe-v1",
+    "readinessProbe": "probe-v1",
+    "startupProbe": "probe-v1",
+    "livenessProbe.httpGet": "httpgetaction-v1",
+    "strategy": "deploymentstrategy-apps-v1",
+    "strategy.rollingUpdate": "rollingupdatedeployment-apps-v1",
+    "updateStrategy": "statefulsetupdatestrategy-apps-v1",
+    "updateStrategy.rollingUpdate": "rollingupdatestatefulsetstrategy-apps-v1",
+    "podSecurityContext": "podsecuritycontext-v1",
+    "securityContext": "securitycontext-v1",
+    "configReloader.securityContext": "securitycontext-v1",
+}
+
+
+@pytest.mark.parametrize("name", OF_KUBERNETES)
+def test_the_schema_knows_the_keys_of_kubernetes(name: str) -> None:
+    """Where a misspelt key would do nothing, the keys are those of the newest Kubernetes, all of them and no others."""
+    version = f"v{kubernetes_validate.latest_version()}-local-strict"
+    folder = resources.files(kubernetes_validate) / "kubernetes-json-schema" / version
+    known = json.loads((folder / f"{OF_KUBERNETES[name]}.json").read_text())["properties"]
+    schema = SCHEMA
+    for key in name.split("."):
+        schema = schema["properties"][key]
+
+    assert known.keys() == schema["properties"].keys()
 
 
 def test_the_schema_has_no_pattern_that_go_cannot_read() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
-import subprocess
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bcrypt
 import httpx
@@ -28,22 +28,24 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 DEFAULT = ("--values", MODES["default"], "--set", "config.api.base_url=http://127.0.0.1:1")
+NOBODY = 1  # a port at which nobody listens
+CONFIG = "/etc/screenshotmax-exporter/config.yaml"
 KEY = "/run/secrets/screenshotmax/main"
 PAIR = "webConfig.tls_server_config.cert_file=pair.pem,webConfig.tls_server_config.key_file=pair.pem"
 CLIENTS = f"{PAIR},webConfig.tls_server_config.client_ca_file=ca.pem,webConfig.tls_server_config.client_auth_type"
 HASH = bcrypt.hashpw(b"any", bcrypt.gensalt(4)).decode()
 LIMIT = "webConfig.rate_limit.interval=1h,webConfig.rate_limit.burst=1"
+RELOADER = "configReloader.enabled=true"
+TELEMETRY = "web.telemetryPath=/prometheus"
 GUARDS = {
-    "plain": "autoReload=true",
+    "plain": RELOADER,
     "a prefix": "web.externalUrl=https://example.com/smx/",
-    "another prefix": "web.externalUrl=https://example.com/smx/,web.routePrefix=/",
-    "TLS": PAIR,
-    "TLS under a prefix": f"{PAIR},web.routePrefix=/one/two",
+    "TLS under a prefix": f"{PAIR},web.routePrefix=/one/two,{RELOADER}",
     "passwords": f"webConfig.basic_auth_users.someone={HASH}",
-    "TLS with passwords": f"{PAIR},webConfig.basic_auth_users.someone={HASH}",
     "certificates if given": f"{CLIENTS}=VerifyClientCertIfGiven",
     "certificates": f"{CLIENTS}=RequireAndVerifyClientCert",
     "a rate limit": LIMIT,
+    "a rate limit that is not reached yet": LIMIT,
     "all at once": f"{CLIENTS}=RequireAndVerifyClientCert,webConfig.basic_auth_users.someone={HASH},{LIMIT},web.routePrefix=/smx",
 }
 
@@ -57,7 +59,7 @@ class Pod:
         for mount in self.container["volumeMounts"]:
             self.inside(mount["mountPath"]).mkdir(parents=True)
         config = file_of(manifests, "config.yaml").replace("/run/", f"{place}/run/")
-        self.put("/etc/screenshotmax-exporter/config.yaml", config)
+        self.put(CONFIG, config)
         self.put(KEY, "an-example-and-no-key")
         if [word for word in self.container["args"] if word.startswith("--web.config.file")]:
             self.put("/etc/screenshotmax-exporter-web/web.yaml", file_of(manifests, "web.yaml"))
@@ -81,6 +83,16 @@ class Pod:
         ]
 
     @contextmanager
+    def lacking(self, path: str) -> Iterator[None]:
+        """Without that file for a while."""
+        aside = self.place / "aside"
+        self.inside(path).rename(aside)
+        try:
+            yield
+        finally:
+            aside.rename(self.inside(path))
+
+    @contextmanager
     def started(self) -> Iterator[int]:
         """The port that it listens on, once the first poll has failed: nobody is at port 1."""
         with running([*EXPORTER, "serve", *self.words(self.container["args"], 0)], cwd=self.place) as process:
@@ -94,7 +106,7 @@ class Pod:
         if "exec" in probe:
             program, *words = self.words(probe["exec"]["command"], port)
             assert "screenshotmax-exporter" == program
-            return subprocess.run([*EXPORTER, *words], check=False, capture_output=True).returncode == 0
+            return run(*words) == 0
         scheme = probe["httpGet"].get("scheme", "HTTP").lower()
         return 200 <= self.ask(f"{scheme}://127.0.0.1:{port}{probe['httpGet']['path']}") < 400
 
@@ -112,14 +124,36 @@ def any_certificate() -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("guard", GUARDS)
-def test_a_kubelet_finds_it_well(newest_helm: Helm, tmp_path: Path, guard: str) -> None:
-    """Whatever guards the routes, each probe answers that the exporter is alive and ready, twice; once it has ended, that it is not."""
-    pod = Pod(newest_helm.render(*DEFAULT, "--set", GUARDS[guard]), tmp_path / "pod")
-    with pod.started() as port:
-        assert [True] * 4 == [pod.answers(name, port) for name in ("livenessProbe", "readinessProbe") * 2]
+class Served(NamedTuple):
+    """A pod whose exporter runs, what else was rendered with it, and the port that it listens on."""
 
-    assert [False] * 2 == [pod.answers(name, port) for name in ("livenessProbe", "readinessProbe")]
+    pod: Pod
+    manifests: list[Json]
+    port: int
+
+
+@pytest.fixture(scope="module")
+def served(newest_helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Served]]:
+    """The exporter behind a guard, started once for all who ask for it, since that takes most of their time."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(guard: str) -> Served:
+            manifests = newest_helm.render(*DEFAULT, "--set", f"{GUARDS[guard]},{TELEMETRY}")
+            pod = Pod(manifests, tmp_path_factory.mktemp("served") / "pod")
+            return Served(pod, manifests, stack.enter_context(pod.started()))
+
+        yield start
+
+
+@pytest.mark.parametrize("guard", [guard for guard in GUARDS if "yet" not in guard])
+def test_a_kubelet_finds_it_well(served: Callable[[str], Served], guard: str) -> None:
+    """Whatever guards the routes, each probe answers that the exporter is alive and ready, twice; where there is none, that it is not."""
+    pod, _, port = served(guard)
+    asked = ("livenessProbe", "readinessProbe") * 2
+
+    assert [True] * 4 == [pod.answers(name, port) for name in asked]
+    assert [False] * 4 == [pod.answers(name, NOBODY) for name in asked]
 
 
 SEEN = "200 Ready; metrics: screenshotmax_up is there"
@@ -130,35 +164,51 @@ TOLD = {
     "a prefix": SEEN,
     "TLS under a prefix": SEEN,
     "passwords": LOCKED,
+    "certificates if given": SEEN,
     "certificates": CERTIFIED,
-    "a rate limit": "200 Ready; metrics: 429, its rate limit is reached: a sign of life and no more",
+    "a rate limit that is not reached yet": "200 Ready; metrics: 429, its rate limit is reached: a sign of life and no more",
+    "all at once": CERTIFIED,
 }
 
 
 @pytest.mark.parametrize("guard", TOLD)
 def test_helm_test_shows_that_it_works(
-    newest_helm: Helm, tmp_path: Path, guard: str, capfd: pytest.CaptureFixture[str]
+    served: Callable[[str], Served], guard: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It reads the key, finds each account polled and tells so by a metric; guarded, it shows life; and it fails without the key, and without the exporter."""
-    manifests = newest_helm.render(*DEFAULT, "--set", GUARDS[guard], "--set", "web.telemetryPath=/prometheus")
-    pod = Pod(manifests, tmp_path / "pod")
+    pod, manifests, port = served(guard)
     config, healthcheck = (each["args"] for each in ours(the(manifests, "Pod")))
-    with pod.started() as port:
-        assert [0, 0] == [run(*pod.words(words, port)) for words in (config, healthcheck)]
-        checked, *_, asked = capfd.readouterr().out.splitlines()
-    pod.inside(KEY).unlink()
+    assert [0, 0] == [run(*pod.words(words, port)) for words in (config, healthcheck)]
+    checked, *_, asked = capfd.readouterr().out.splitlines()
+    with pod.lacking(KEY):
+        assert [1, 1] == [run(*pod.words(words, NOBODY)) for words in (config, healthcheck)]
 
     assert checked.endswith(": valid, 1 account: main, keys read")
     assert f"healthcheck: {TOLD[guard]}" == asked
-    assert [1, 1] == [run(*pod.words(words, port)) for words in (config, healthcheck)]
     assert f"account main: access_key_file {pod.inside(KEY)} cannot be read: No such file" in capfd.readouterr().err
 
 
-def test_a_plain_probe_would_not_do(newest_helm: Helm, tmp_path: Path) -> None:
+@pytest.mark.parametrize("guard", [guard for guard in GUARDS if RELOADER in GUARDS[guard]])
+def test_a_reloader_is_heard(served: Callable[[str], Served], guard: str) -> None:
+    """What it asks reloads the configuration, by TLS and under a prefix too; it believes any certificate, as the reloader does."""
+    pod, manifests, port = served(guard)
+    (beside,) = [
+        each
+        for each in the(manifests, *WORKLOADS)["spec"]["template"]["spec"]["containers"]
+        if each["name"] != pod.container["name"]
+    ]
+    (url,) = [word.removeprefix("--reload-url=") for word in beside["args"] if word.startswith("--reload-url=")]
+    (asked,) = pod.words([url], port)
+    assert 200 == httpx.post(asked, verify=any_certificate(), trust_env=False, timeout=5).status_code
+    with pod.lacking(CONFIG):
+        assert 500 == httpx.post(asked, verify=any_certificate(), trust_env=False, timeout=5).status_code
+
+
+def test_a_plain_probe_would_not_do(served: Callable[[str], Served]) -> None:
     """Behind passwords an unadorned GET is refused, so that the probes above prove something."""
-    pod = Pod(newest_helm.render(*DEFAULT, "--set", GUARDS["passwords"]), tmp_path / "pod")
-    with pod.started() as port:
-        assert 401 == pod.ask(f"http://127.0.0.1:{port}/-/healthy")
+    pod, _, port = served("passwords")
+
+    assert 401 == pod.ask(f"http://127.0.0.1:{port}/-/healthy")
 
 
 CREDENTIALS = ("--set", "serviceMonitor.basicAuth.username.name=s,serviceMonitor.basicAuth.username.key=u")
@@ -167,23 +217,27 @@ SERVER = {"serverName": "smx-screenshotmax-exporter.watching.svc"}
 
 
 @pytest.mark.parametrize(
-    ("guard", "expected"),
+    ("values", "scheme", "prefix"),
     [
-        ("plain", {"scheme": "http", "path": "/metrics"}),
-        ("a prefix", {"scheme": "http", "path": "/smx/metrics"}),
-        ("another prefix", {"scheme": "http", "path": "/metrics"}),
-        ("TLS", {"scheme": "https", "path": "/metrics", "tlsConfig": SERVER}),
-        ("passwords", {"scheme": "http", "path": "/metrics"}),
-        ("TLS under a prefix", {"scheme": "https", "path": "/one/two/metrics", "tlsConfig": SERVER}),
+        ("autoReload=true", "http", ""),
+        (GUARDS["a prefix"], "http", "/smx"),
+        (f"{GUARDS['a prefix']},web.routePrefix=/", "http", ""),
+        (PAIR, "https", ""),
+        (GUARDS["TLS under a prefix"], "https", "/one/two"),
     ],
 )
-def test_the_monitor_asks_as_it_must(helm: Helm, guard: str, expected: Json) -> None:
-    """Scheme, path and the name in the certificate follow from the web configuration and the prefix."""
-    manifests = helm.render(*DEFAULT, *CREDENTIALS, "--set", f"serviceMonitor.enabled=true,{GUARDS[guard]}")
+def test_who_asks_asks_as_he_must(newest_helm: Helm, values: str, scheme: str, prefix: str) -> None:
+    """Scheme, path and the name in the certificate follow from the web configuration and the prefix, for a monitor and for probes."""
+    manifests = newest_helm.render(*DEFAULT, *CREDENTIALS, "--set", f"serviceMonitor.enabled=true,{values}")
     (endpoint,) = the(manifests, "ServiceMonitor")["spec"]["endpoints"]
     del endpoint["basicAuth"], endpoint["port"]
+    probes = [exporter(manifests)[name]["httpGet"] for name in ("livenessProbe", "readinessProbe")]
+    named = {"tlsConfig": SERVER} if scheme == "https" else {}
 
-    assert expected == endpoint
+    assert {"scheme": scheme, "path": f"{prefix}/metrics", **named} == endpoint
+    assert [(scheme.upper(), f"{prefix}/-/{state}") for state in ("healthy", "ready")] == [
+        (probe.get("scheme", "HTTP"), probe["path"]) for probe in probes
+    ]
 
 
 def test_a_name_of_ones_own_stays(mode: Callable[[str], list[Json]]) -> None:
@@ -195,7 +249,7 @@ def test_a_name_of_ones_own_stays(mode: Callable[[str], list[Json]]) -> None:
     assert given["basicAuth"] == endpoint["basicAuth"]
 
 
-def test_a_probe_of_ones_own_stays(helm: Helm) -> None:
+def test_a_probe_of_ones_own_stays(newest_helm: Helm) -> None:
     """Settings are laid over the probe that fits; another kind of probe takes its place whole."""
     cases: dict[str, Any] = {
         "livenessProbe.failureThreshold=9": {"failureThreshold": 9, "path": "/-/healthy", "scheme": "HTTPS"},
@@ -204,7 +258,7 @@ def test_a_probe_of_ones_own_stays(helm: Helm) -> None:
         "livenessProbe.tcpSocket.port=http": {"port": "http"},
     }
     for values, expected in cases.items():
-        probe = exporter(helm.render(*DEFAULT, "--set", f"{PAIR},{values}"))["livenessProbe"]
+        probe = exporter(newest_helm.render(*DEFAULT, "--set", f"{PAIR},{values}"))["livenessProbe"]
         kinds = [kind for kind in ("httpGet", "exec", "tcpSocket") if kind in probe]
         assert 1 == len(kinds)
         assert expected.items() <= {**probe, **probe[kinds[0]]}.items()
@@ -262,21 +316,3 @@ def test_every_port_leads_to_the_exporter(mode: Callable[[str], list[Json]], nam
 
     assert {inside["name"]} == set(named)
     assert {service["name"]} >= set(outside)
-
-
-@pytest.mark.parametrize("guard", ["plain", "TLS under a prefix"])
-def test_a_reloader_is_heard(newest_helm: Helm, tmp_path: Path, guard: str) -> None:
-    """What it asks reloads the configuration, by TLS and under a prefix too; it believes any certificate, as the reloader does."""
-    manifests = newest_helm.render(*DEFAULT, "--set", f"configReloader.enabled=true,{GUARDS[guard]}")
-    pod = Pod(manifests, tmp_path / "pod")
-    (beside,) = [
-        each
-        for each in the(manifests, *WORKLOADS)["spec"]["template"]["spec"]["containers"]
-        if each["name"] != pod.container["name"]
-    ]
-    (url,) = [word.removeprefix("--reload-url=") for word in beside["args"] if word.startswith("--reload-url=")]
-    with pod.started() as port:
-        (asked,) = pod.words([url], port)
-        assert 200 == httpx.post(asked, verify=any_certificate(), trust_env=False, timeout=5).status_code
-        pod.put("/etc/screenshotmax-exporter/config.yaml", "accounts: all")
-        assert 500 == httpx.post(asked, verify=any_certificate(), trust_env=False, timeout=5).status_code

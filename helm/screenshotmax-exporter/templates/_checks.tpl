@@ -5,7 +5,9 @@
 {{- include "screenshotmax-exporter.podChecks" . -}}
 {{- include "screenshotmax-exporter.accessChecks" . -}}
 {{- include "screenshotmax-exporter.sidecarChecks" . -}}
+{{- include "screenshotmax-exporter.idleChecks" . -}}
 {{- include "screenshotmax-exporter.monitorChecks" . -}}
+{{- include "screenshotmax-exporter.ruleChecks" . -}}
 {{- include "screenshotmax-exporter.reloaderChecks" . -}}
 {{- end -}}
 
@@ -13,9 +15,6 @@
 {{- if not (or .Values.configExistingSecretName (.Values.config).accounts) -}}
 {{- fail "config.accounts is needed, the accounts to watch; or configExistingSecretName, the Secret that holds the whole configuration" -}}
 {{- end -}}
-{{- $keys := "/run/secrets/screenshotmax" -}}
-{{- $mounted := .Values.existingSecret.name | empty | ternary list (list $keys) -}}
-{{- range concat .Values.extraVolumeMounts .Values.extraSecretMounts }}{{ $mounted = append $mounted (trimSuffix "/" .mountPath) }}{{ end -}}
 {{- if not .Values.configExistingSecretName -}}
 {{- range $section := prepend .Values.config.accounts .Values.config -}}
 {{- if and (contains "@" (dig "api" "proxy_url" "" $section | default "")) (not $.Values.secretConfig) -}}
@@ -27,10 +26,7 @@
 {{- if and $account.access_key (not $.Values.secretConfig) -}}
 {{- fail (printf "%s: access_key would be readable in a ConfigMap: put it into a Secret and name that in existingSecret.name, or set secretConfig" $at) -}}
 {{- end -}}
-{{- $file := $account.access_key_file | default "" -}}
-{{- if and (hasPrefix (printf "%s/" $keys) $file) (not (has $keys $mounted)) -}}
-{{- fail (printf "%s: access_key_file is %s, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name" $at $file) -}}
-{{- end -}}
+{{- include "screenshotmax-exporter.keyFileCheck" (dict "root" $ "at" $at "file" ($account.access_key_file | default "")) -}}
 {{- $ids := concat (kindIs "slice" $account.tasks | ternary $account.tasks list) ($account.exclude | default list) -}}
 {{- range $account.overrides }}{{ $ids = append $ids .id }}{{ end -}}
 {{- range $ids -}}
@@ -42,6 +38,26 @@
 {{- end -}}
 {{- if and .Values.webConfig .Values.webConfigExistingSecret.name -}}
 {{- fail "webConfig and webConfigExistingSecret.name exclude each other: give the web configuration once" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether something is mounted where an access key is looked for: a dict with root, at and file. Mounts elsewhere are not judged. */}}
+{{- define "screenshotmax-exporter.keyFileCheck" -}}
+{{- $file := .file -}}
+{{- $keys := "/run/secrets/screenshotmax/" -}}
+{{- $secret := .root.Values.existingSecret -}}
+{{- $there := list -}}
+{{- if $secret.name -}}
+{{- range $secret.items | default (list (dict "path" "")) }}{{ $there = append $there (printf "%s%s" $keys .path) }}{{ end -}}
+{{- end -}}
+{{- range concat (.root.Values.extraVolumeMounts | default list) (.root.Values.extraSecretMounts | default list) }}{{ $there = append $there (.mountPath | default "") }}{{ end -}}
+{{- $found := hasPrefix $keys $file | not -}}
+{{- range compact $there }}{{ $found = or $found (hasPrefix (printf "%s/" (trimSuffix "/" .)) (printf "%s/" $file)) }}{{ end -}}
+{{- if and (not $found) $secret.name -}}
+{{- fail (printf "%s: access_key_file is %s, and existingSecret.items makes no such file: give one of them that path" .at $file) -}}
+{{- end -}}
+{{- if not $found -}}
+{{- fail (printf "%s: access_key_file is %s, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name" .at $file) -}}
 {{- end -}}
 {{- end -}}
 
@@ -81,7 +97,7 @@ hashing. The pods refuse what is left.
 
 {{- define "screenshotmax-exporter.podChecks" -}}
 {{- $shards := int .Values.sharding.totalShards -}}
-{{- if and (gt $shards 1) (gt (int .Values.replicas) 1) -}}
+{{- if and (gt $shards 1) (ne (int .Values.replicas) 1) -}}
 {{- fail (printf "sharding.totalShards is %d and makes as many pods, so replicas must be 1: for two pods of each shard install the chart twice" $shards) -}}
 {{- end -}}
 {{- if .Values.persistence.existingClaim -}}
@@ -100,12 +116,12 @@ hashing. The pods refuse what is left.
 {{- fail (printf "extraArgs: %s is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort" (splitList "=" . | first)) -}}
 {{- end -}}
 {{- end -}}
-{{- $budget := .Values.podDisruptionBudget -}}
+{{- $budget := .Values.podDisruptionBudget | default dict -}}
 {{- if and (hasKey $budget "minAvailable") (hasKey $budget "maxUnavailable") -}}
 {{- fail "podDisruptionBudget: minAvailable and maxUnavailable exclude each other: give one of them" -}}
 {{- end -}}
-{{- $pod := .Values.podSecurityContext -}}
-{{- $own := .Values.securityContext -}}
+{{- $pod := .Values.podSecurityContext | default dict -}}
+{{- $own := .Values.securityContext | default dict -}}
 {{- $user := hasKey $own "runAsUser" | ternary (get $own "runAsUser") (get $pod "runAsUser") | toString -}}
 {{- if and (eq $user "0") (hasKey $own "runAsNonRoot" | ternary (get $own "runAsNonRoot") (get $pod "runAsNonRoot")) -}}
 {{- fail "runAsUser is 0, and runAsNonRoot lets no such container start: give the number of a user other than root" -}}
@@ -170,7 +186,7 @@ hashing. The pods refuse what is left.
 {{- if and $web.users (not (or $monitor.basicAuth $monitor.authorization)) -}}
 {{- fail (printf "%s.basicAuth is needed: the web configuration has users, and Prometheus would be refused" $name) -}}
 {{- end -}}
-{{- if and $web.clientCertificates (not $monitor.tlsConfig.cert) -}}
+{{- if and $web.clientCertificates (not ($monitor.tlsConfig).cert) -}}
 {{- fail (printf "%s.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused" $name) -}}
 {{- end -}}
 {{- end -}}
@@ -187,6 +203,43 @@ hashing. The pods refuse what is left.
 {{- end -}}
 {{- if and .Values.podMonitor.enabled .Values.sidecar.loopback -}}
 {{- fail "sidecar.loopback and podMonitor exclude each other: Prometheus does not reach loopback" -}}
+{{- end -}}
+{{- $https := eq (include "screenshotmax-exporter.scrapeScheme" (dict "root" . "monitor" .Values.podMonitor)) "https" -}}
+{{- $tls := .Values.podMonitor.tlsConfig | default dict -}}
+{{- if and .Values.podMonitor.enabled $https (not (or $tls.serverName $tls.insecureSkipVerify)) -}}
+{{- fail "podMonitor.tlsConfig.serverName is needed with sidecar.enabled and TLS: Prometheus asks the pod by its address, for which the certificate is hardly made" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the rules look back on must hold enough scrapes and polls, or they are silent, or fire without a reason. */}}
+{{- define "screenshotmax-exporter.ruleChecks" -}}
+{{- if .Values.prometheusRule.enabled -}}
+{{- range $name := list "serviceMonitor" "podMonitor" "scrapeConfig" -}}
+{{- $monitor := get $.Values $name -}}
+{{- if and $monitor.enabled (ge (include "screenshotmax-exporter.seconds" ($monitor.interval | default "") | float64) 300.0) -}}
+{{- fail (printf "%s.interval is %s, and the rules look back 5 minutes: scrape every minute, or leave prometheusRule out" $name $monitor.interval) -}}
+{{- end -}}
+{{- end -}}
+{{- range $account := .Values.configExistingSecretName | empty | ternary (.Values.config).accounts list -}}
+{{- $interval := dig "poll" "interval" (dig "poll" "interval" "1m" $.Values.config) $account | toString -}}
+{{- include "screenshotmax-exporter.windowChecks" (dict "values" $.Values.prometheusRule "account" $account.name "interval" $interval) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The thresholds that go by the poll interval, where an alert uses them: a dict with values, account and interval. */}}
+{{- define "screenshotmax-exporter.windowChecks" -}}
+{{- $values := .values -}}
+{{- $needed := mulf 3 (include "screenshotmax-exporter.seconds" .interval) -}}
+{{- range $name, $threshold := pick (include "screenshotmax-exporter.thresholds" . | fromYaml) "pollFailureWindow" "snapshotStaleHours" -}}
+{{- $value := get ($values.thresholds | default dict) $name | default $threshold.default | toString -}}
+{{- $seconds := hasSuffix "Hours" $name | ternary (mulf 3600 $value) (include "screenshotmax-exporter.seconds" $value | float64) -}}
+{{- range $alert := keys $threshold.rules | sortAlpha -}}
+{{- $left := or (has $alert ($values.disabled | default list)) (get ($values.overrides | default dict) $alert | default dict).expr -}}
+{{- if and (not $left) (lt $seconds $needed) -}}
+{{- fail (printf "config.accounts of %s: it is polled every %s, and prometheusRule.thresholds.%s is %v: give at least three times the interval, or %s is not to be relied on" $.account $.interval $name $value $alert) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -23,7 +23,7 @@ scheme: {{ include "screenshotmax-exporter.scrapeScheme" . }}
 {{- define "screenshotmax-exporter.access" -}}
 {{- if eq (include "screenshotmax-exporter.scrapeScheme" .) "https" }}
 {{- $server := printf "%s.%s.svc" (include "screenshotmax-exporter.fullname" .root) (include "screenshotmax-exporter.namespace" .root) }}
-{{- with merge (deepCopy .monitor.tlsConfig) (.service | ternary (dict "serverName" $server) dict) }}
+{{- with merge (.monitor.tlsConfig | default dict | deepCopy) (.service | ternary (dict "serverName" $server) dict) }}
 tlsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}

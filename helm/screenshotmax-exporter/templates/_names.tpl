@@ -28,7 +28,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "screenshotmax-exporter.labels" -}}
 {{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
 {{- $own := dict "helm.sh/chart" $chart "app.kubernetes.io/managed-by" .Release.Service "app.kubernetes.io/version" .Chart.AppVersion -}}
-{{- merge (include "screenshotmax-exporter.selectorLabels" . | fromYaml) $own .Values.commonLabels | toYaml -}}
+{{- merge (include "screenshotmax-exporter.selectorLabels" . | fromYaml) $own (.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{/* The head of every object: a dict with root, and where they differ name, namespace, labels and annotations. */}}

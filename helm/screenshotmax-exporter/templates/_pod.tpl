@@ -58,7 +58,7 @@
   mountPath: /run/secrets/screenshotmax
   readOnly: true
 {{- end }}
-{{- range concat .Values.extraSecretMounts .Values.extraConfigmapMounts }}
+{{- range concat (.Values.extraSecretMounts | default list) (.Values.extraConfigmapMounts | default list) }}
 - name: {{ .name }}
   mountPath: {{ .mountPath }}
   readOnly: true
@@ -168,7 +168,7 @@ checksum/web-config: {{ list (include "screenshotmax-exporter.web" . | fromYaml)
 {{- define "screenshotmax-exporter.podTemplate" -}}
 metadata:
   labels:
-    {{- merge (include "screenshotmax-exporter.selectorLabels" . | fromYaml) .Values.podLabels .Values.commonLabels | toYaml | nindent 4 }}
+    {{- merge (include "screenshotmax-exporter.selectorLabels" . | fromYaml) (.Values.podLabels | default dict) (.Values.commonLabels | default dict) | toYaml | nindent 4 }}
   {{- with include "screenshotmax-exporter.podAnnotations" . | trim }}
   annotations:
     {{- . | nindent 4 }}
@@ -182,7 +182,7 @@ spec:
   containers:
     - {{- include "screenshotmax-exporter.container" . | nindent 6 | trim | printf " %s" }}
       securityContext:
-        {{- toYaml .Values.securityContext | nindent 8 }}
+        {{- toYaml (.Values.securityContext | default dict) | nindent 8 }}
       livenessProbe:
         {{- include "screenshotmax-exporter.probe" (dict "root" . "probe" .Values.livenessProbe "path" "/-/healthy") | nindent 8 }}
       readinessProbe:
@@ -211,7 +211,7 @@ spec:
 {{- define "screenshotmax-exporter.emptyDir" -}}
 - name: screenshotmax-ledger
   emptyDir:
-    {{- toYaml .Values.emptyDir | nindent 4 }}
+    {{- toYaml (.Values.emptyDir | default dict) | nindent 4 }}
 {{- end -}}
 
 {{/* What the pod of the daemon and that of the test have in common beside containers and volumes. */}}
@@ -220,7 +220,7 @@ serviceAccountName: {{ include "screenshotmax-exporter.serviceAccountName" . }}
 automountServiceAccountToken: {{ .Values.serviceAccount.automountServiceAccountToken }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
-{{- with concat ((.Values.global).imagePullSecrets | default list) .Values.imagePullSecrets }}
+{{- with concat ((.Values.global).imagePullSecrets | default list) (.Values.imagePullSecrets | default list) }}
 imagePullSecrets:
   {{- range . }}
   - {{ if kindIs "string" . }}name: {{ . }}{{ else }}{{ toYaml . }}{{ end }}
@@ -242,7 +242,7 @@ securityContext:
 image: {{ include "screenshotmax-exporter.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
-  {{- toYaml .Values.securityContext | nindent 2 }}
+  {{- toYaml (.Values.securityContext | default dict) | nindent 2 }}
 {{- with .Values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
@@ -259,11 +259,23 @@ that Kubernetes filled in would stay, and keep the type from ever becoming Recre
 {{- if .Values.persistence.existingClaim -}}
 # The old pod must have let go of the ledger before the new one opens it.
 type: Recreate
-{{- else if eq (.Values.strategy.type | default "") "Recreate" -}}
+{{- else if eq ((.Values.strategy).type | default "") "Recreate" -}}
 {{- toYaml .Values.strategy -}}
 {{- else -}}
 {{- $rolling := dict "maxSurge" "25%" "maxUnavailable" "25%" -}}
-{{- range $key, $value := .Values.strategy.rollingUpdate }}{{ $_ := set $rolling $key $value }}{{ end -}}
-{{- merge (dict "rollingUpdate" $rolling) .Values.strategy (dict "type" "RollingUpdate") | toYaml -}}
+{{- range $key, $value := (.Values.strategy).rollingUpdate }}{{ $_ := set $rolling $key $value }}{{ end -}}
+{{- merge (dict "rollingUpdate" $rolling) (.Values.strategy | default dict) (dict "type" "RollingUpdate") | toYaml -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The same of a StatefulSet, where Kubernetes fills in maxUnavailable too from 1.35 on. */}}
+{{- define "screenshotmax-exporter.updateStrategy" -}}
+{{- if eq ((.Values.updateStrategy).type | default "") "OnDelete" -}}
+type: OnDelete
+{{- else -}}
+{{- $filled := semverCompare ">=1.35-0" .Capabilities.KubeVersion.Version | ternary (dict "maxUnavailable" 1) dict -}}
+{{- $rolling := merge (dict "partition" 0) $filled -}}
+{{- range $key, $value := (.Values.updateStrategy).rollingUpdate }}{{ $_ := set $rolling $key $value }}{{ end -}}
+{{- merge (dict "rollingUpdate" $rolling) (.Values.updateStrategy | default dict) (dict "type" "RollingUpdate") | toYaml -}}
 {{- end -}}
 {{- end -}}

@@ -25,7 +25,7 @@ resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- toYaml .securityContext | nindent 2 }}
+  {{- toYaml (.securityContext | default dict) | nindent 2 }}
 volumeMounts:
   - name: screenshotmax-config
     mountPath: /etc/screenshotmax-exporter

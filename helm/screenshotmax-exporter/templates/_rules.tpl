@@ -8,14 +8,14 @@
 {{- $rules := list -}}
 {{- range $rule := $group.rules -}}
 {{- if $rule.alert }}{{ $names = append $names $rule.alert }}{{ end -}}
-{{- if not (has $rule.alert $values.disabled) -}}
+{{- if not (has $rule.alert ($values.disabled | default list)) -}}
 {{- $rules = append $rules (include "screenshotmax-exporter.rule" (dict "rule" $rule "values" $values) | fromYaml) -}}
 {{- end -}}
 {{- end -}}
 {{- if $rules }}{{ $groups = append $groups (set $group "rules" $rules) }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- range concat $values.disabled (keys $values.overrides | sortAlpha) -}}
+{{- range concat ($values.disabled | default list) (keys ($values.overrides | default dict) | sortAlpha) -}}
 {{- if not (has . $names) -}}
 {{- fail (printf "prometheusRule: there is no alert %s, expected one of %s" . (join ", " $names)) -}}
 {{- end -}}
@@ -27,9 +27,9 @@
 {{- define "screenshotmax-exporter.rule" -}}
 {{- $rule := include "screenshotmax-exporter.withThresholds" (dict "rule" .rule "thresholds" .values.thresholds) | fromYaml -}}
 {{- if $rule.alert -}}
-{{- $_ := set $rule "labels" (merge (deepCopy .values.additionalRuleLabels) $rule.labels) -}}
+{{- $_ := set $rule "labels" (merge (.values.additionalRuleLabels | default dict | deepCopy) $rule.labels) -}}
 {{- with .values.runbookUrl }}{{ $_ := set $rule.annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" .) $rule.alert) }}{{ end -}}
-{{- $rule = mergeOverwrite $rule (get .values.overrides $rule.alert | default dict | deepCopy) -}}
+{{- $rule = mergeOverwrite $rule (get (.values.overrides | default dict) $rule.alert | default dict | deepCopy) -}}
 {{- end -}}
 {{- toYaml $rule -}}
 {{- end -}}
@@ -62,7 +62,7 @@ clockSkewSeconds:
 {{/* One rule with the thresholds of the values in place of those in the files: a dict with rule and thresholds. */}}
 {{- define "screenshotmax-exporter.withThresholds" -}}
 {{- $rule := .rule -}}
-{{- $values := .thresholds -}}
+{{- $values := .thresholds | default dict -}}
 {{- range $name, $threshold := include "screenshotmax-exporter.thresholds" . | fromYaml -}}
 {{- $value := get $values $name | default $threshold.default -}}
 {{- if ne (toString $value) (toString $threshold.default) -}}

@@ -9,16 +9,16 @@ No readiness probe and no startup probe: the one would take the pod out of servi
 {{- if not .Values.sidecar.enabled -}}
 {{- fail "set sidecar.enabled of screenshotmax-exporter, or it makes pods of its own as well" -}}
 {{- end -}}
-{{- $user := pick .Values.podSecurityContext "runAsUser" "runAsGroup" -}}
+{{- $user := pick (.Values.podSecurityContext | default dict) "runAsUser" "runAsGroup" -}}
 - {{ include "screenshotmax-exporter.container" . | nindent 2 | trim }}
   {{- if .Values.sidecar.native }}
   restartPolicy: Always
   {{- end }}
   securityContext:
-    {{- merge (deepCopy .Values.securityContext) $user | toYaml | nindent 4 }}
+    {{- merge (.Values.securityContext | default dict | deepCopy) $user | toYaml | nindent 4 }}
   livenessProbe:
     {{- $calm := dict "periodSeconds" 30 "failureThreshold" 10 -}}
-    {{- include "screenshotmax-exporter.probe" (dict "root" . "probe" (merge (deepCopy .Values.livenessProbe) $calm) "path" "/-/healthy") | nindent 4 }}
+    {{- include "screenshotmax-exporter.probe" (dict "root" . "probe" (merge (.Values.livenessProbe | default dict | deepCopy) $calm) "path" "/-/healthy") | nindent 4 }}
 {{- end -}}
 
 {{/* Items for the pod's volumes. */}}

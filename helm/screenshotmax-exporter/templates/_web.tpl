@@ -1,18 +1,18 @@
 {{/* What the web configuration means for those who ask: tls, users, clientCertificates, limited, scheme, prefix. */}}
 {{- define "screenshotmax-exporter.web" -}}
 {{- $known := .Values.webConfigExistingSecret -}}
-{{- $server := .Values.webConfig.tls_server_config | default dict -}}
+{{- $server := (.Values.webConfig).tls_server_config | default dict -}}
 {{- $web := dict "given" (and (empty .Values.webConfig) (empty $known.name) | not) -}}
 {{- if $known.name -}}
 {{- $_ := merge $web (dict "tls" $known.tls "users" $known.basicAuth "clientCertificates" $known.clientCertificates "limited" true) -}}
 {{- else -}}
 {{- $_ := set $web "tls" (and (empty $server.cert) (empty $server.cert_file) | not) -}}
-{{- $_ := set $web "users" (empty .Values.webConfig.basic_auth_users | not) -}}
+{{- $_ := set $web "users" (empty (.Values.webConfig).basic_auth_users | not) -}}
 {{- $_ := set $web "clientCertificates" (eq (get $server "client_auth_type" | default "") "RequireAndVerifyClientCert") -}}
-{{- $_ := set $web "limited" (empty .Values.webConfig.rate_limit | not) -}}
+{{- $_ := set $web "limited" (empty (.Values.webConfig).rate_limit | not) -}}
 {{- end -}}
 {{- $_ := set $web "scheme" (ternary "https" "http" $web.tls) -}}
-{{- $outside := urlParse .Values.web.externalUrl -}}
+{{- $outside := .Values.web.externalUrl | default "" | urlParse -}}
 {{- $_ := set $web "prefix" (.Values.web.routePrefix | default $outside.path | trimSuffix "/") -}}
 {{- toYaml $web -}}
 {{- end -}}
@@ -69,7 +69,7 @@ timeoutSeconds: 5
 {{/* The probe of the values over the one that fits: a dict with root, probe and path. */}}
 {{- define "screenshotmax-exporter.probe" -}}
 {{- $web := include "screenshotmax-exporter.web" .root | fromYaml -}}
-{{- $probe := deepCopy .probe -}}
+{{- $probe := .probe | default dict | deepCopy -}}
 {{- $own := include "screenshotmax-exporter.ownProbe" . | fromYaml -}}
 {{- if or $probe.exec $probe.tcpSocket $probe.grpc -}}
 {{- $own = omit $own "exec" "httpGet" -}}
