@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prometheus_client import PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from exporter.metrics.rows import ACCOUNT_LABELS, ACCOUNT_ROWS, TASK_LABELS, TASK_ROWS, Row, Subject
+from exporter.metrics.series import Series
 from exporter.model import UNSHARDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
+    from prometheus_client.samples import Sample
 
-    from exporter.model import LastReload, Report, Shard
+    from exporter.model import LastReload, Report, Shard, TaskReport
 
 _WHERE_ERRORS_ARE_CAUGHT = ("poll", "report", "scrape", "page", "ledger", "reload")
 _DURATION = (
@@ -60,10 +62,10 @@ class ReportCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         report, polled = self._report(), f" Polled {self._polled()}."
-        subjects = [((task.account, task.task_id, task.task.name if task.task else ""), task) for task in report.tasks]
+        subjects = [(_labels_of(task), task) for task in report.tasks]
         for row in TASK_ROWS:
             yield from self._filled(row, row.family(TASK_LABELS, polled), subjects)
-        accounts = [((account.name,), account) for account in report.accounts]
+        accounts = [({"account": account.name}, account) for account in report.accounts]
         for account_row in ACCOUNT_ROWS:
             yield from self._filled(account_row, account_row.family(ACCOUNT_LABELS, ""), accounts)
         yield _durations(report)
@@ -77,17 +79,24 @@ class ReportCollector(Collector):
         self,
         row: Row[Subject],
         family: GaugeMetricFamily | CounterMetricFamily,
-        subjects: Iterable[tuple[tuple[str, ...], Subject]],
+        subjects: Iterable[tuple[dict[str, str], Subject]],
     ) -> Iterator[Metric]:
         """The family with its samples, or nothing when a row's function is broken: the others still have to be seen."""
+        series = Series(row.name)
         try:
             for labels, subject in subjects:
                 for own, value in row.samples(subject):
-                    family.add_metric((*labels, *own), value)
+                    # Without labels of their own, all samples of a subject have the same dict: see Lines.
+                    series.add(labels | dict(zip(row.labels, own, strict=True)) if own else labels, value)
         except Exception:  # noqa: BLE001 - a bug in one row must not cost the scrape
             self._on_error("scrape")
         else:
+            family.samples = cast("list[Sample]", series)
             yield family
+
+
+def _labels_of(task: TaskReport) -> dict[str, str]:
+    return dict(zip(TASK_LABELS, (task.account, task.task_id, task.task.name if task.task else ""), strict=True))
 
 
 def _durations(report: Report) -> Metric:

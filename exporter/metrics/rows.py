@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Subject = TypeVar("Subject")
 
 _SECOND = timedelta(seconds=1)
+_STATES = tuple((state, (state.value,)) for state in State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,12 @@ def _info(report: TaskReport) -> Samples:
 
 
 def _states(report: TaskReport) -> Samples:
-    return (((state.value,), float(report.verdict.state is state)) for state in State)
+    return ((own, float(report.verdict.state is state)) for state, own in _STATES)
 
 
 def _problems(report: TaskReport) -> Samples:
-    return (((problem.value,), 1.0) for problem in Problem if problem in report.verdict.problems)
+    found = report.verdict.problems
+    return (((problem.value,), 1.0) for problem in Problem if problem in found) if found else ()
 
 
 TASK_LABELS = ("account", "task_id", "task_name")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from exporter.web.lines import Lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -30,6 +32,11 @@ class Format:
 
     content_type: str
     openmetrics: bool = False
+
+    @property
+    def end(self) -> bytes:
+        """What follows the last family."""
+        return b"# EOF\n" if self.openmetrics else b""
 
 
 TEXT = Format(CONTENT_TYPE_PLAIN_0_0_4)
@@ -97,25 +104,37 @@ def choose_families(registry: CollectorRegistry, names: frozenset[str]) -> Itera
     return source.collect()
 
 
-class _Families:
-    """Families already collected, in the shape that the encoders ask for."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
 def encode(families: Iterable[Metric], form: Format) -> bytes:
     """The exposition of the families. Raises what a family raises that cannot be written."""
-    write: Callable[[_Families], bytes] = openmetrics.generate_latest if form.openmetrics else generate_latest
-    return write(_Families(families))
+    held, lines = list(families), Lines(openmetrics=form.openmetrics)
+    return b"".join(_write(family, lines, form) for family in held) + form.end
 
 
 def encode_sound(families: Iterable[Metric], form: Format) -> bytes:
     """The exposition of those families that can be written."""
     return encode([family for family in families if _is_sound(family, form)], form)
+
+
+def _write(family: Metric, lines: Lines, form: Format) -> bytes:
+    try:
+        return lines.write(family)
+    except Exception:  # noqa: BLE001 - whatever it was, the client library writes it or says what is wrong
+        return _write_by_library(family, form)
+
+
+class _Alone:
+    """One family, in the shape that the library's encoders ask for."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        return (self._family,)
+
+
+def _write_by_library(family: Metric, form: Format) -> bytes:
+    write: Callable[[_Alone], bytes] = openmetrics.generate_latest if form.openmetrics else generate_latest
+    return write(_Alone(family)).removesuffix(form.end)
 
 
 def _is_sound(family: Metric, form: Format) -> bool:

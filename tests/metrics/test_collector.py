@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,62 +10,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from builders import a_task, at, samples
+from builders import a_task, samples
 from exporter.metrics import ReportCollector, build_registry
-from exporter.model import Policy, Problem, Reason, Report, Shard, State
+from exporter.model import Policy, Problem, Report, Shard, State
 from exporter.report import Reporter
 from exporter.store import Store
+from metrics.fleet import FLEET, MINUTE, NOON, NOW, a_fleet, a_registry
 
 GOLDEN = Path(__file__).parents[1] / "data" / "metrics" / "fleet.txt"
-NOON = at("2024-06-10 12:00Z")
-NOW = NOON + timedelta(minutes=7, seconds=30)
-MINUTE = timedelta(minutes=1)
-IMPORTED = {"last_run_at": None, "runs": 0}
-
-FLEET = (
-    a_task(id="1001", name="Ran on time", last_run_at=NOON + timedelta(seconds=14)),
-    a_task(id="1002", name="Is due", crontab="5 12 * * *", last_run_at=at("2024-06-09 12:05:09Z")),
-    a_task(id="1003", name='Missed \\ "twice"', last_run_at=at("2024-06-08 12:00:11Z")),
-    a_task(id="1004", name="Never ran", created_at=at("2024-06-10 12:03Z"), **IMPORTED),
-    a_task(id="1005", name="Disabled", enabled=False),
-    a_task(id="1006", name="Bad crontab", crontab="99 * * * *"),
-    a_task(id="1007", name="Bad zone", timezone="Mars/Olympus"),
-    a_task(id="1008", name="30 February", crontab="0 0 30 2 *", api="pdf"),
-    a_task(id="1009", name="Garbled", enabled=None, runs=None, bad_fields=frozenset({"enabled", "runs"})),
-    a_task(id="9223372036854775808", name="Milliseconds", last_run_at=None, implausible=True),
-)
-
-
-def a_fleet() -> Store:
-    """One account in every state, one of listed ids half of which are gone, one that was never reached."""
-    store = Store()
-    store.add_account("main", interval=MINUTE, listed=None)
-    store.add_account("listed", interval=5 * MINUTE, listed=("1", "2", "3"))
-    store.add_account("silent", interval=MINUTE, listed=None)
-    store.record_request("main", code="200", seconds=0.2, skew=timedelta(seconds=-1))
-    store.record_list("main", FLEET, dropped=2, fetched_at=NOON + 7 * MINUTE)
-    store.record_task("listed", a_task(id="1", name="Stale"), fetched_at=at("2024-06-10 11:00Z"))
-    store.record_failure("listed", Reason.TIMEOUT, task_id="1")
-    for _ in range(2):
-        store.record_failure("listed", Reason.HTTP_404, task_id="2")
-    store.record_request("silent", code="429", seconds=10.5, skew=None)
-    store.record_failure("silent", Reason.HTTP_429)
-    store.record_block("silent", NOON + 30 * MINUTE)
-    store.record_internal_error("page")
-    return store
-
-
-def a_registry(store: Store) -> CollectorRegistry:
-    policies = dict.fromkeys(("main", "listed", "silent"), lambda task_id: Policy(15 * MINUTE, grace=5 * MINUTE))
-    reporter = Reporter(store, policies)
-    collector = ReportCollector(
-        lambda: reporter.report(NOW),
-        polled=lambda: "every 1m to 5m",
-        version="1.2.3",
-        revision="abc",
-        on_error=store.record_internal_error,
-    )
-    return build_registry(collector)
 
 
 def own(text: str) -> str:
@@ -160,6 +111,15 @@ def test_a_rename_adds_no_series() -> None:
     text = generate_latest(registry).decode()
     assert before == len(samples(text))
     assert "Ran on time" not in text
+
+
+def test_samples_of_a_task_share_their_labels() -> None:
+    """There is one dict for a task, whatever the number of families: who writes them relies on it."""
+    collected = {family.name: family for family in a_registry(a_fleet()).collect()}
+    enabled, valid = (collected[f"screenshotmax_task_{name}"].samples for name in ("enabled", "schedule_valid"))
+    (first, *_), (same, *_) = enabled, valid
+    assert "1001" == first.labels["task_id"]
+    assert first.labels is same.labels
 
 
 def test_a_bug_in_one_row_costs_one_family() -> None:

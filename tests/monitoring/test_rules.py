@@ -91,11 +91,16 @@ def test_prometheus_3_looks_back_less_far_and_does_the_same(promtool: Callable[.
     promtool("test", "rules", ROOT / f"tests/monitoring/{name}.yaml", program="promtool3")
 
 
+@pytest.fixture(scope="module")
+def played() -> list[dict[str, Any]]:
+    """What all cases play, read once for all alerts."""
+    return [group for path in CASES for group in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]]
+
+
 @pytest.mark.parametrize("alert", ALERTS)
-def test_each_alert_is_seen_to_fire_and_to_be_silent(alert: str) -> None:
+def test_each_alert_is_seen_to_fire_and_to_be_silent(played: list[dict[str, Any]], alert: str) -> None:
     """Some case compares its whole text, one sees it fire, and one sees that nothing fires."""
-    groups = [group for path in CASES for group in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]]
-    own = [group for group in groups if alert.removeprefix("ScreenshotMAX") in group["name"]]
+    own = [group for group in played if alert.removeprefix("ScreenshotMAX") in group["name"]]
     texts = [case for group in own for case in group.get("alert_rule_test", ()) if case["alertname"] == alert]
     seen = [case["exp_samples"] for group in own for case in group.get("promql_expr_test", ())]
 
