@@ -10,6 +10,7 @@ import os
 import re
 import signal
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,10 +30,8 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """Whatever a test does to the process's logging ends with it; until it does, our lines are silent."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+@contextmanager
+def logging_put_back() -> Iterator[None]:
     root, manager = logging.getLogger(), logging.Logger.manager
     named = {name: logger.level for name, logger in manager.loggerDict.items() if isinstance(logger, logging.Logger)}
     before = (root.level, list(root.handlers), logging.raiseExceptions)
@@ -43,6 +42,21 @@ def own_logging() -> Iterator[None]:
     for name, logger in manager.loggerDict.items():
         if isinstance(logger, logging.Logger):
             logger.setLevel(named.get(name, logging.NOTSET))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_logging_of_a_module() -> Iterator[None]:
+    """What a module's fixture does to the process's logging, before any test of it, ends with the module."""
+    with logging_put_back():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Whatever a test does to the process's logging ends with it; until it does, our lines are silent."""
+    with logging_put_back():
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        yield
 
 
 @pytest.fixture(scope="session")

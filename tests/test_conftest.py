@@ -74,3 +74,20 @@ def test_an_earlier_failure_is_told_again(house: pytest.Pytester, monkeypatch: p
 
     result.stdout.fnmatch_lines(["failed before these tests, see above: lint", "*2 passed*"])
     assert "2 passed" in result.outlines[-1]
+
+
+def test_what_a_modules_fixture_does_to_logging_ends_with_the_module(pytester: pytest.Pytester) -> None:
+    """A fixture of a module runs before any test of it: the next module's tests log as if alone."""
+    pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
+    silences = """
+        import logging, pytest
+
+        @pytest.fixture(scope="module")
+        def silenced():
+            logging.getLogger("httpcore").setLevel(logging.CRITICAL)
+
+        def test_first(silenced): ...
+    """
+    listens = "import logging\ndef test_second(): assert logging.getLogger('httpcore').level == logging.NOTSET"
+    pytester.makepyfile(test_a=silences, test_b=listens)
+    pytester.runpytest().assert_outcomes(passed=2)
