@@ -10,7 +10,7 @@ help: ## list the verbs
 demo: environment ## simulator and exporter together on loopback; options in ARGS
 	@.venv/bin/screenshotmax-exporter demo $(ARGS)
 
-test: environment components ## lint, then every test on the oldest and the newest Python found; pytest options in ARGS
+test: environment ## lint, then every test on the oldest and the newest Python found; pytest options in ARGS
 	@tools/test.sh $(ARGS)
 
 bench: environment ## what a scrape costs, as ratios within one run, and what memory tasks take

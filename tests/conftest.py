@@ -6,7 +6,6 @@ A test marked `real` asks `component` for what it needs; `make test` fetches the
 from __future__ import annotations
 
 import logging
-import os
 import re
 import signal
 from collections import Counter
@@ -92,5 +91,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     for (name, reason), tests in sorted(missing.items()):
         terminalreporter.write_line(f"component missing: {name} ({reason}), {tests} tests not run", yellow=True)
-    if steps := os.environ.get("FAILED_BEFORE"):
-        terminalreporter.write_line(f"failed before these tests, see above: {steps}", red=True)

@@ -26,7 +26,6 @@ def house(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     pytester.makepyfile(TESTS)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("FAILED_BEFORE", raising=False)
     return pytester
 
 
@@ -63,17 +62,6 @@ def test_a_missing_component_fails_in_ci(house: pytest.Pytester, monkeypatch: py
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(["component missing: prometheus (not fetched: run make test), 2 tests not run"])
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_an_earlier_failure_is_told_again(house: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that failed before the tests is named after them, and their closing line stays the last."""
-    record(house, "bin", "program")
-    monkeypatch.setenv("FAILED_BEFORE", "lint")
-
-    result = house.runpytest()
-
-    result.stdout.fnmatch_lines(["failed before these tests, see above: lint", "*2 passed*"])
-    assert "2 passed" in result.outlines[-1]
 
 
 def test_what_a_modules_fixture_does_to_logging_ends_with_the_module(pytester: pytest.Pytester) -> None:

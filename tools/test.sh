@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test.sh [PYTEST OPTIONS]: lint, the core tests on the newest Python, then every test on the oldest.
-# The full run comes last, so that its closing line is the last line; it repeats which earlier step failed.
+# test.sh [PYTEST OPTIONS]: components, lint, every test on the oldest Python found, and meanwhile the core tests on the newest.
+# The closing line of the full run is the last line; what failed beside it stands before.
 set -uo pipefail
+shopt -s lastpipe # or the newest Python's run could not be waited for where the last line is held back
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 failed=()
 
@@ -15,8 +16,30 @@ on_newest() {
   return "$status"
 }
 
-tools/lint.sh || failed+=("lint")
-on_newest || failed+=("core tests on the newest Python")
+finish_newest() {
+  wait "$newest" || failed+=("core tests on the newest Python")
+  cat "$report"
+  [ ${#failed[@]} = 0 ] || echo "failed beside the full run, see above: $(IFS=,; echo "${failed[*]}")"
+}
 
-FAILED_BEFORE=$(IFS=,; echo "${failed[*]}") .venv/bin/python -m pytest "$@" || exit
-[ ${#failed[@]} = 0 ]
+pass_on_but_hold_the_last() {
+  local line last
+  IFS= read -r last || true
+  while IFS= read -r line; do
+    printf '%s\n' "$last"
+    last=$line
+  done
+  finish_newest
+  printf '%s\n' "$last"
+}
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+on_newest >"$report" 2>&1 &
+newest=$!
+make components || failed+=("components")
+tools/lint.sh || failed+=("lint")
+
+color=$([ -t 1 ] && echo yes || echo auto)
+.venv/bin/python -u -m pytest --color="$color" "$@" 2>&1 | pass_on_but_hold_the_last
+[ "${PIPESTATUS[0]}" = 0 ] && [ ${#failed[@]} = 0 ]
