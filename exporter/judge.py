@@ -34,6 +34,7 @@ class Missed:
     count: int
     next_at: datetime
     recent: tuple[datetime, ...] = ()  # the newest of them, oldest first
+    shown_at: datetime | None = None  # evidence from before this does not show the newest of them; None: there is none
 
 
 def expect(task: Task, fires: Fires, policy: Policy, *, observed_since_at: datetime | None) -> Expectation:
@@ -128,19 +129,22 @@ def _against(expected: Expectation, state: State, rule: str, *problems: Problem)
 def count_missed(fires: Fires, expectation: Expectation, *, until: datetime, since: Missed | None = None) -> Missed:
     """Mandatory fires from the expected one on with latest + grace <= until, at most MOST_MISSED.
 
-    `since` is an earlier answer for the same expectation and an earlier `until`: the count goes on from there.
+    `since` is another answer for the same expectation: the count goes on from there where `until` is no earlier than
+    what it counted.
     """
     if expectation.fire is None:
         return Missed(0, until)
-    since = since or Missed(0, expectation.fire.earliest_at)
-    count, next_at, recent = since.count, since.next_at, deque(since.recent, maxlen=MOST_RECENT)
+    if since is None or (since.shown_at is not None and since.shown_at > until):
+        since = Missed(0, expectation.fire.earliest_at)
+    count, next_at, shown_at = since.count, since.next_at, since.shown_at
+    recent = deque(since.recent, maxlen=MOST_RECENT)
     for fire in fires.mandatory(next_at):
         next_at = fire.earliest_at
         if count >= MOST_MISSED or fire.latest_at + expectation.grace > until:
             break
-        count += 1
+        count, shown_at = count + 1, fire.latest_at + expectation.grace
         recent.append(fire.earliest_at)
-    return Missed(count, next_at, tuple(recent))
+    return Missed(count, next_at, tuple(recent), shown_at)
 
 
 def lateness(task: Task, fires: Fires, expectation: Expectation) -> timedelta | None:

@@ -283,8 +283,9 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class LastReload:
-    """How the newest attempt to load the configuration went, the first included, and when one last succeeded."""
+    """When the newest attempt to load the configuration was, the first included, and when one last succeeded."""
 
+    tried_at: datetime
     successful: bool
     success_at: datetime
 

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -101,7 +102,7 @@ class Reloader:
     async def _reload(self) -> str:
         reason = ""
         try:
-            config = await self._in_thread(self._load)
+            config = await self._load()
             await self._effects.apply(config)
             _log.info("Reloaded config file", file=config.name, accounts=len(config.accounts))
         except ConfigError as error:
@@ -117,11 +118,12 @@ class Reloader:
             _log.error("Error reloading config", err=reason)
         return reason
 
-    def _load(self) -> Config:
+    async def _load(self) -> Config:
+        """What the threads do is told here: one that ends after its time has changed nothing."""
         self._tried = None
-        content = self._file.read()
+        content = await self._in_thread(self._file.read)
         self._tried = _digest(content)
-        return self._file.parse(content)
+        return await self._in_thread(partial(self._file.parse, content))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Raises TimeoutError where the disk does not answer; what comes later waits in line behind it."""

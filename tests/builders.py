@@ -18,7 +18,7 @@ from exporter.simulator.app import build_simulator
 from exporter.simulator.world import Account, World
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 
     from exporter.simulator.tasks import SimTask
 
@@ -104,6 +104,33 @@ class Clock:
         await asyncio.sleep((instant - self.now()).total_seconds())
 
 
+@asynccontextmanager
+async def among(*doings: Awaitable[object]) -> AsyncIterator[None]:
+    """While these go on without end; what one of them raises is raised here."""
+    tasks = [asyncio.ensure_future(doing) for doing in doings]
+    try:
+        yield
+        for task in tasks:
+            assert not task.done(), task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def asking(house: app.House) -> httpx.AsyncClient:
+    """A client for its own routes."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(house.web), base_url="http://exporter")
+
+
+@asynccontextmanager
+async def at_work(house: app.House) -> AsyncIterator[httpx.AsyncClient]:
+    """Its root loops run, and may be asked; then it is closed."""
+    async with among(*house.loops().values()), asking(house) as client:
+        yield client
+    await house.aclose()
+
+
 class Scene:
     """A simulator and an exporter on one clock, without a socket: from configuration to /metrics."""
 
@@ -132,16 +159,9 @@ class Scene:
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[httpx.AsyncClient]:
         """The root loops at work, and a client for the exporter's own routes."""
-        loops = [asyncio.create_task(loop) for loop in self.house.loops().values()]
-        transport = httpx.ASGITransport(self.house.web)
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        async with at_work(self.house) as client:
             await asyncio.sleep(1)
             yield client
-            assert not any(loop.done() for loop in loops)
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await self.house.aclose()
 
 
 def config_text(**changes: str) -> str:

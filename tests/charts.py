@@ -20,9 +20,17 @@ Json = dict[str, Any]
 CHART = ROOT / "helm" / "screenshotmax-exporter"
 META: Json = yaml.safe_load((CHART / "Chart.yaml").read_text())
 MODES = {path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
+DEFAULT = ("--values", MODES["default"])
 RELEASE, NAMESPACE = "smx", "watching"
 WORKLOADS = ("Deployment", "StatefulSet")
 NAME = "screenshotmax-exporter"
+# As `--set` has it: the hash of a password, TLS by a certificate that is mounted, and the authority of its clients.
+HASH = "$2b$04$......................abcdefghijklmnopqrstuvwxyz01234"
+USERS = f"webConfig.basic_auth_users.someone={HASH}"
+TLS = "webConfig.tls_server_config"
+MOUNT = "extraSecretMounts[0].name=certificate,extraSecretMounts[0].secretName=tls,extraSecretMounts[0].mountPath=/run/certificate"
+PAIR = f"{MOUNT},{TLS}.cert_file=/run/certificate/pair.pem,{TLS}.key_file=/run/certificate/pair.pem"
+CLIENTS = f"{PAIR},{TLS}.client_ca_file=/run/certificate/ca.pem,{TLS}.client_auth_type"
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
 
 

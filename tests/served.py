@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 from contextlib import contextmanager
 from time import monotonic
@@ -52,6 +54,16 @@ def taken(listener: socket.socket) -> tuple[socket.socket, str]:
     while b"\r\n\r\n" not in head:
         head += connection.recv(65536)
     return connection, head.decode()
+
+
+def read_until(stream: int, pattern: str) -> re.Match[str]:
+    """The first match in what a pipe brings; its writer's end ends the wait."""
+    text = ""
+    while not (match := re.search(pattern, text, re.MULTILINE)):
+        brought = os.read(stream, 65536).decode()
+        assert brought, f"no {pattern!r} in: {text}"
+        text += brought
+    return match
 
 
 def get(url: str) -> httpx.Response:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import os
 import re
+import ssl
 import warnings
 from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime
@@ -146,6 +149,20 @@ def test_exceptions(style: str) -> None:
             }
             structlog.get_logger().error("Internal error", **given_as[style])
     assert re.search(r'level=error msg="Internal error" error=ValueError at=fail:\d+\n$', lines.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE), HIDDEN), 'OSError strerror="Too many open files" '),
+        (ssl.SSLError(1, HIDDEN), "SSLError "),
+        (OSError(HIDDEN), "OSError "),
+        (OSError(errno.EMFILE, HIDDEN), "OSError "),
+    ],
+)
+def test_errors_of_the_system(error: OSError, shown: str) -> None:
+    """Which one it is, is told in the system's own words and in no others."""
+    assert f'level=info msg=Polled error={shown}at=""' == told("logfmt", error=error)
 
 
 def test_libraries_are_routed() -> None:

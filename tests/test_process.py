@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import resource
@@ -12,11 +13,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from builders import samples
 from processes import EXPORTER, Process, running
-from served import KEY, LISTENING, NOWHERE, PATIENCE_SECONDS, ended, get, silence, taken, url_of, write
+from served import (
+    KEY,
+    LISTENING,
+    MOST_SECONDS,
+    NOWHERE,
+    PATIENCE_SECONDS,
+    ended,
+    get,
+    read_until,
+    silence,
+    taken,
+    url_of,
+    write,
+)
 from stage import eventually
 
 if TYPE_CHECKING:
@@ -81,6 +96,30 @@ def test_a_signal_in_each_state(
         state(process, upstream, config, stack)
         assert 0 == ended(process, signal.SIGTERM)
         assert "Traceback" not in "".join(process.seen)
+
+
+def test_a_log_that_nobody_reads(config: Path, pytestconfig: pytest.Config) -> None:
+    """With a pipe full of lines for a stderr it reloads, polls and serves on, and ends as ever."""
+    command = [*write(config, NOWHERE), "--web.enable-lifecycle"]
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    with ExitStack() as stack:
+        stack.callback(os.close, reading)
+        process = subprocess.Popen(command, cwd=pytestconfig.rootpath, stderr=writing)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        os.close(writing)
+        url = f"http://{read_until(reading, LISTENING)[1]}"
+        config.write_text("accounts: []\n")
+        assert {500} == {post(f"{url}/-/reload").status_code for _ in range(25)}
+        assert 200 == get(f"{url}/-/healthy").status_code
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(MOST_SECONDS)
+        assert os.read(reading, 65536).count(b"Error reloading config") < 25  # it was full
+
+
+def post(url: str) -> httpx.Response:
+    return httpx.post(url, trust_env=False, timeout=PATIENCE_SECONDS)
 
 
 def test_a_broken_configuration_is_told_at_once(config: Path, pytestconfig: pytest.Config) -> None:

@@ -195,6 +195,33 @@ def test_without_a_watch_nothing_happens_by_itself(tmp_path: Path) -> None:
     assert [] == yard.applied
 
 
+def test_an_answer_that_comes_too_late_changes_nothing(tmp_path: Path) -> None:
+    """What was read after its time, and so was not applied, is not taken for what is in force: the watch sees it."""
+    yard = Yard(tmp_path, watch_every=timedelta(milliseconds=50), read_seconds=0.3)
+
+    async def scenario() -> None:
+        yard.path.unlink()
+        os.mkfifo(yard.path)
+        asking = yard.reloader.ask()
+        pipe = await asyncio.to_thread(os.open, yard.path, os.O_WRONLY)  # there is a reader from here on
+        assert "the file could not be read within 0.3 s" == await asking
+        yard.path.rename(tmp_path / "pipe")
+        yard.path.write_text(text("second"))
+        os.write(pipe, text("second").encode())
+        os.close(pipe)
+        while not yard.applied:
+            await yard.tried.wait()
+            yard.tried.clear()
+
+    async def main() -> None:
+        running = asyncio.create_task(yard.reloader.run())
+        await asyncio.wait_for(scenario(), PATIENCE_SECONDS)
+        running.cancel()
+
+    asyncio.run(main())
+    assert [["second"]] == yard.applied
+
+
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_file_that_does_not_answer(tmp_path: Path, asked: bool) -> None:
     """Whoever asks, or the watch, is told in time that the old one stays; once the file answers the next succeeds."""

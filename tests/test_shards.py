@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from builders import KEY, Clock, at, config_text, samples
+from builders import KEY, Clock, at, at_work, config_text, samples
 from exporter import app
 from exporter.config import ConfigError, ConfigFile, parse
 from exporter.model import Shard
@@ -62,21 +62,11 @@ class Shards:
             self.build(shard, number, entries=self.entries[number], **built_with)
             for number, shard in enumerate(self.shards)
         ]
-        loops = [asyncio.create_task(loop) for house in self.houses for loop in house.loops().values()]
         async with AsyncExitStack() as stack:
-            transports = [httpx.ASGITransport(house.web) for house in self.houses]
-            clients = [httpx.AsyncClient(transport=each, base_url="http://exporter") for each in transports]
-            for client in clients:
-                await stack.enter_async_context(client)
+            clients = [await stack.enter_async_context(at_work(house)) for house in self.houses]
             await asyncio.sleep(1)
             yield clients
-            assert not any(loop.done() for loop in loops)
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
         self.entries = [house.store.book.entries for house in self.houses]
-        for house in self.houses:
-            await house.aclose()
 
     def asked(self) -> list[float]:
         """When upstream was asked, in seconds from the start."""

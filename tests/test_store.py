@@ -118,18 +118,6 @@ def test_a_field_that_was_unusable_for_one_poll_begins_no_epoch() -> None:
     assert facts(store)["1001"].entry.observed_since_at is None
 
 
-def test_requests_are_tallied() -> None:
-    """Codes are counted, durations land in their bucket, the newest skew stands until the next."""
-    store = a_store()
-    for code, seconds, skew in (("200", 0.05, timedelta()), ("200", 0.3, MINUTE), ("none", 10.0, None)):
-        store.record_request("main", code=code, seconds=seconds, skew=skew)
-    told = account(store)
-    assert ({"200": 2, "none": 1}, MINUTE) == (told.requests, told.clock_skew)
-    assert told.durations is not None
-    assert [1, 1, 1, 2, 2, 2, 2, 3, 3, 3] == [count for _, count in told.durations.buckets]
-    assert pytest.approx(10.35) == told.durations.sum_seconds
-
-
 def test_every_write_raises_the_version() -> None:
     """A reader can tell by one number that its answer has aged."""
     store = a_store()
@@ -247,18 +235,6 @@ def test_single_polls_make_an_account_down_only_by_a_whole_round() -> None:
     assert [False, True, True, True, True, False, False, True] == ups
 
 
-def test_an_account_that_is_down_says_why() -> None:
-    """The newest failure's reason and words, until it is up again."""
-    store = a_store()
-    store.record_failure("main", Reason.KEY, detail="access_key_file key cannot be read")
-    assert (Reason.KEY, "access_key_file key cannot be read") == (
-        account(store).last_reason,
-        account(store).last_detail,
-    )
-    store.record_list("main", [], fetched_at=NOON)
-    assert (None, "") == (account(store).last_reason, account(store).last_detail)
-
-
 def test_a_copy_just_after_a_restart_is_not_told() -> None:
     """The ledger knows more than the answer: until a fresh one comes, nothing is told and nothing counted."""
     before = a_store()
@@ -283,9 +259,38 @@ def test_a_copy_ends_a_row_of_404s() -> None:
     assert a_task() == facts(store)["1001"].task
 
 
+@pytest.mark.parametrize("changes", [{}, OLD])
+def test_a_copy_shows_that_the_clocks_agree_again(changes: dict[str, object]) -> None:
+    """Where an answer was refused for its Date, the next good one lifts that, though it is a cache's copy."""
+    store = a_store(("1001",))
+    store.record_task("main", a_task(), fetched_at=NOON, seconds=100.0)
+    store.record_failure("main", Reason.CLOCK_SKEW, task_id="1001")
+    assert facts(store)["1001"].skewed
+    store.record_task("main", a_task(**changes), fetched_at=NOON - timedelta(seconds=5), seconds=95.0)
+    found = facts(store)["1001"]
+    assert (False, True, a_task(), NOON) == (found.skewed, found.fetch_success, found.task, found.fetched_at)
+
+
 def test_a_clock_that_was_set_back_hides_no_news() -> None:
     """A poll dated before the newest known one is looked at, not taken for a quiet one."""
     store = a_store()
     store.record_list("main", [a_task()], fetched_at=NOON)
     store.record_list("main", [a_task()], fetched_at=NOON - timedelta(hours=1))
     assert NOON - timedelta(hours=1) == facts(store)["1001"].entry.seen_at
+
+
+def test_a_bug_in_the_books_of_one_task_costs_no_facts() -> None:
+    """What the ledger cannot work with is counted once for each poll; the task is told all the same, and so are the others."""
+    store, odd = a_store(), a_task(id="2", created_at=NOON.replace(tzinfo=None))  # which nothing compares with
+    for number in range(2):
+        store.record_list("main", [a_task(id="1"), odd, a_task(id="3")], fetched_at=NOON + number * MINUTE)
+        assert {"ledger": number + 1} == store.internal_errors
+    found = facts(store)
+    assert ["1", "2", "3"] == list(found)
+    assert (odd, True, NOON + MINUTE, None) == (
+        found["2"].task,
+        found["2"].fetch_success,
+        found["2"].fetched_at,
+        found["2"].entry,
+    )
+    assert all(found[task_id].entry is not None for task_id in ("1", "3"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -17,7 +16,20 @@ import pytest
 from builders import samples
 from exporter.poller.loop import WORKERS
 from processes import EXPORTER, running
-from served import KEY, LISTENING, MOST_SECONDS, NOWHERE, PATIENCE_SECONDS, ended, get, silence, taken, url_of, write
+from served import (
+    KEY,
+    LISTENING,
+    MOST_SECONDS,
+    NOWHERE,
+    PATIENCE_SECONDS,
+    ended,
+    get,
+    read_until,
+    silence,
+    taken,
+    url_of,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +129,25 @@ def test_a_signal_while_the_machine_hangs(
         assert "Traceback" not in "".join(process.seen)
 
 
+def test_a_silent_resolver_holds_up_no_other_host(
+    config: Path, silent: socket.socket, pytestconfig: pytest.Config
+) -> None:
+    """While every request of two accounts waits for one name, an account at another host is polled; it ends with 0."""
+    environment = interfered(config.parent, HANGING_RESOLVER, pytestconfig.rootpath)
+    url = f"http://localhost:{silent.getsockname()[1]}"
+    more = (
+        f"  - {{name: other, access_key: {KEY}, tasks: [1, 2, 3, 4], api: {{timeout: 1s}}}}\n"
+        f"  - {{name: healthy, access_key: {KEY}, tasks: [1], api: {{base_url: '{url}'}}}}\n"
+    )
+    command = write(config, "https://silent.example", more, tasks="[1, 2, 3, 4]")
+    with running(command, cwd=pytestconfig.rootpath, env=environment) as process:
+        connection, _ = taken(silent)
+        connection.close()
+        process.wait_for("msg=Polled account=other .*failed=4 reason=timeout")
+        assert 0 == ended(process, signal.SIGTERM)
+        assert 1 == "".join(process.seen).count("looking up")
+
+
 def test_a_second_signal(config: Path, pytestconfig: pytest.Config) -> None:
     """The second signal ends the process on the spot, with 1."""
     with running(write(config, NOWHERE), cwd=pytestconfig.rootpath) as process:
@@ -135,16 +166,6 @@ def test_a_check_that_is_interrupted(config: Path, silent: socket.socket, pytest
         with connection:
             assert 3 == ended(process, signal.SIGINT)
         assert [] == process.seen
-
-
-def read_until(stream: int, pattern: str) -> re.Match[str]:
-    """The first match in what a pipe brings; its writer's end ends the wait."""
-    text = ""
-    while not (match := re.search(pattern, text, re.MULTILINE)):
-        brought = os.read(stream, 65536).decode()
-        assert brought, f"no {pattern!r} in: {text}"
-        text += brought
-    return match
 
 
 def test_a_reader_of_the_log_that_goes(config: Path, silent: socket.socket, pytestconfig: pytest.Config) -> None:

@@ -9,8 +9,8 @@ check() {
   complaints=$("$@" 2>&1) || { printf '%s\n' "$complaints"; failed=1; }
 }
 
-check .venv/bin/ruff check --quiet --output-format concise exporter helm monitoring tests
-check .venv/bin/ruff format --quiet --check --output-format concise exporter helm monitoring tests
+check .venv/bin/ruff check --quiet --output-format concise exporter helm monitoring tests bench
+check .venv/bin/ruff format --quiet --check --output-format concise exporter helm monitoring tests bench
 check .venv/bin/mypy
 check .venv/bin/lint-imports --no-logo
 exit "$failed"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING
 
-from chaos.faults import FAULTS
+from chaos.faults import CALM, FAULTS
 from exporter.model import Reason
 from exporter.simulator.tasks import FROZEN, NORMAL, Behaviour, SimTask
 from exporter.simulator.world import Account, World
@@ -37,8 +37,7 @@ LIES = frozenset(
     for name in FAULTS
     if name.startswith(("U42-", "U44-", "U45-", "U46-")) or name in {"U50-never-ran", "U51-runs-go-back"}
 )
-# Without what makes the account pause, which would leave little to be spoilt.
-_CALM = {name: fault for name, fault in FAULTS.items() if not fault.block and fault.reason is not Reason.HTTP_401}
+_CALM = {name: fault for name, fault in CALM.items() if fault.reason is not Reason.HTTP_401}  # it pauses accounts, too
 STEADY = {name: fault for name, fault in _CALM.items() if name not in LIES}
 
 

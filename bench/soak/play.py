@@ -9,10 +9,11 @@ import os
 import sys
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from builders import among
 from chaos.certificates import Certificates
 from chaos.choosers import by_chance, truth
 from chaos.faults import FAULTS
@@ -25,12 +26,11 @@ from soak.scraper import Shown
 from soak.truth import Truth
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from chaos.choosers import Choice
     from chaos.server import Asked, Door
-    from chaos.server import Play as PlayOf
     from soak.daemon import Daemon
 
 SHARE = 0.6  # of all answers is spoilt
@@ -56,6 +56,7 @@ class Notes:
     last: Held | None = None
     most_mib: float = 0.0
     sightings: list[str] = field(default_factory=list)
+    bugs: list[str] = field(default_factory=list)
     clients: Clients | None = None
     operator: Operator | None = None
     exit_code: int | None = None
@@ -90,34 +91,13 @@ class Mischief:
         }
 
     def choose(self, asked: Asked) -> Choice:
-        found = self._choosers[asked.account](asked) if self.on and asked.account else None
-        return found and (found[0], _until_they_go(found[1]))
+        return self._choosers[asked.account](asked) if self.on and asked.account else None
 
     def door(self, *, tls: bool) -> Door | None:
         if not self.on or self._random.random() >= DOORS:
             return None
         self.shut += 1
         return self._random.choice(self._doors[tls])
-
-
-class _Writer:
-    """Says that the asker has gone, which asyncio's own does not where there is TLS."""
-
-    def __init__(self, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> None:
-        self._writer, self._reader = writer, reader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._writer, name)
-
-    async def drain(self) -> None:
-        await self._writer.drain()
-        if self._reader.at_eof():
-            raise ConnectionResetError
-
-
-def _until_they_go(play: PlayOf) -> PlayOf:
-    """The same, but nothing counts as taken once the asker has gone."""
-    return lambda call: play(replace(call, writer=_Writer(call.writer, call.reader)))
 
 
 class Play:
@@ -250,20 +230,6 @@ class Play:
 
     def _search(self, files: list[Path]) -> None:
         for file in files:
-            text = file.read_bytes()
-            self.notes.sightings += [f"{each} in {file.name}" for each in SECRETS if each.encode() in text]
-
-
-@asynccontextmanager
-async def among(*doings: Awaitable[None]) -> AsyncIterator[None]:
-    """While these go on without end; what one of them raises is raised here."""
-    tasks = [asyncio.ensure_future(doing) for doing in doings]
-    try:
-        yield
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            content = file.read_bytes()
+            self.notes.sightings += [f"{each} in {file.name}" for each in SECRETS if each.encode() in content]
+            self.notes.bugs += [line.decode() for line in content.splitlines() if b'msg="Internal error"' in line]

@@ -158,6 +158,7 @@ def _life(notes: Notes, operator: Operator) -> Iterator[Row]:
     yield Row("hostile clients", str(notes.clients.came))
     yield _none("pages and probes that did not answer 200", notes.clients.bad_visits)
     yield _at_most("internal errors", internal, 0)
+    yield _none("of them in the log, to the very end", notes.bugs)
     code = () if notes.exit_code == 0 else (f"found {notes.exit_code}, expected 0",)
     yield Row("exit code at SIGTERM", str(notes.exit_code), "0", code)
     yield _at_most("seconds from SIGTERM", notes.exit_seconds, LEAVE_SECONDS, " s", form=".2f")

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from chaos.faults import FAULTS
+from exporter.model import Reason
 from exporter.simulator.cron import parse_cron
-from soak.fleet import EARLY, GRACE, LIES, SPECS, TIMEOUT_SECONDS, Fate
+from soak.fleet import EARLY, GRACE, LIES, SPECS, STALE_AFTER, TIMEOUT_SECONDS, Fate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +29,15 @@ _INSTANT = timedelta.resolution
 _SAMPLING = timedelta(seconds=1.5)  # how far apart two of our looks are at most, and an answer and its request
 TAKEN_SECONDS = TIMEOUT_SECONDS / 2  # an answer that was out so soon was taken
 SHOWN_SECONDS = 5.0  # beside grace and interval
+_HELD_SECONDS = 1.5  # that we may hear late why what was shown is no more
+_FRESH = STALE_AFTER - timedelta(seconds=2)
+# What is refused whatever was asked for. Of a list some of the others are believed, or take tasks away; and a task's
+# 404 and a false Date withdraw what was known.
+_REFUSED = frozenset(
+    name
+    for name, fault in FAULTS.items()
+    if fault.reason not in {None, Reason.BAD_SHAPE, Reason.WRONG_ID, Reason.HTTP_404, Reason.CLOCK_SKEW}
+)
 
 
 @dataclass(slots=True)
@@ -95,6 +106,16 @@ class Belief:
     lied_to: bool = False
 
 
+@dataclass(slots=True)
+class Proof:
+    """That a task is missed. It has to be shown from `known_at` on, until that is stale or something is said."""
+
+    known_at: datetime
+    evidence_at: datetime  # when the newest answer that bears it was asked for
+    shown: bool
+    gone_at: datetime | None = None  # since when it is shown no more
+
+
 class Truth:
     """Judges what is shown by what is true. Tell it of time, answers and scrapes in their order."""
 
@@ -102,14 +123,14 @@ class Truth:
         self.subjects = {key: Subject(life) for key, life in lives.items()}
         self._beliefs = {key: Belief() for key in lives}
         self._by_account = {spec.name: [key for key in lives if key[0] == spec.name] for spec in SPECS}
-        self._proofs: dict[Key, datetime] = {}
+        self._proofs: dict[Key, Proof] = {}
         self._missed: set[Key] = set()
         self.reloads_at: Sequence[datetime] = ()  # what was under way then may have been dropped
         self._first: dict[Key, Shown] = {}
         self.newest: Mapping[Key, Shown] = {}
         self.verdicts: Counter[float] = Counter()  # by the value of missed_run
         self.unproven: list[str] = []  # missed, but it was not
-        self.unseen: list[str] = []  # it was missed and that could be known, but it was not shown
+        self.unseen: list[str] = []  # it was missed and that could be known, but it was not shown, or no more
         self.latencies: list[float] = []
 
     def look(self, now: datetime) -> None:
@@ -121,8 +142,8 @@ class Truth:
         for key in self._told_by(asked):
             if asked.fault is None:
                 self._learn(key, asked)
-            elif key in self._proofs and asked.at > self._proofs[key]:
-                del self._proofs[key]  # what has been said since may have withdrawn it
+            elif asked.fault not in _REFUSED:
+                self._proofs.pop(key, None)  # what has been said may have withdrawn it
 
     def _told_by(self, asked: Asked) -> Iterable[Key]:
         if asked.path != "/v1/tasks":
@@ -143,6 +164,7 @@ class Truth:
         ended_at = asked.at + timedelta(seconds=asked.seconds)
         dropped = any(asked.at - _SAMPLING <= each <= ended_at + _SAMPLING for each in self.reloads_at)
         if dropped or asked.seconds > TAKEN_SECONDS:
+            self._proofs.pop(key, None)  # nobody knows what has been heard
             return
         subject, belief = self.subjects[key], self._beliefs[key]
         schedule = subject.schedule(asked.at)
@@ -150,8 +172,11 @@ class Truth:
             belief.since_at = ended_at
         belief.schedule = schedule
         request_at = asked.at - timedelta(seconds=TIMEOUT_SECONDS)
-        if key not in self._missed and subject.owes(request_at, known_since_at=belief.since_at):
-            self._proofs.setdefault(key, ended_at)
+        if subject.owes(request_at, known_since_at=belief.since_at):
+            proof = self._proofs.setdefault(key, Proof(ended_at, asked.at, shown=key in self._missed))
+            proof.evidence_at = asked.at
+        else:
+            self._proofs.pop(key, None)
 
     def see(self, at: datetime, shown: Mapping[Key, Shown]) -> None:
         """One scrape that began at `at`."""
@@ -174,14 +199,21 @@ class Truth:
             self.unproven.append(f"{'/'.join(key)} {fate} was shown as missed, by evidence of {evidence_at:%X.%f}")
 
     def _check_proof(self, key: Key, at: datetime) -> None:
-        waited_seconds = (at - self._proofs[key]).total_seconds()
+        proof, since_at = self._proofs[key], self._beliefs[key].since_at
         if key in self._missed:
-            self.latencies.append(max(0.0, waited_seconds))
-        elif self.subjects[key].owes(at):
-            if waited_seconds <= SHOWN_SECONDS:
-                return
-            self.unseen.append(f"{'/'.join(key)} was missed, which was known at {self._proofs[key]:%X.%f}")
-        del self._proofs[key]
+            if not proof.shown:
+                self.latencies.append(max(0.0, (at - proof.known_at).total_seconds()))
+            proof.shown, proof.gone_at = True, None
+        elif at - proof.evidence_at > _FRESH or not self.subjects[key].owes(at, known_since_at=since_at):
+            del self._proofs[key]
+        elif proof.shown and proof.gone_at is None:
+            proof.gone_at = at
+        elif (at - (proof.gone_at or proof.known_at)).total_seconds() > (
+            _HELD_SECONDS if proof.shown else SHOWN_SECONDS
+        ):
+            lost = f", and shown until {proof.gone_at:%X.%f}" if proof.gone_at else ""
+            self.unseen.append(f"{'/'.join(key)} was missed, which was known at {proof.known_at:%X.%f}{lost}")
+            del self._proofs[key]
 
     def account_for_runs(self, *, since_at: datetime) -> tuple[int, list[str]]:
         """Of how many tasks the counters could be held to the truth, and where they differ from it.

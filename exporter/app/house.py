@@ -1,11 +1,9 @@
-"""Builds everything that one configuration asks for, and puts another in its place while it runs."""
+"""Everything that one configuration asks for, wired; another may take its place while it runs."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,8 +14,8 @@ from exporter.app.keys import NotedKeySource
 from exporter.client import Upstream
 from exporter.config import Account, ConfigError, format_duration, to_yaml
 from exporter.explain import explain
-from exporter.metrics import ReportCollector, build_registry
-from exporter.model import UNSHARDED, PollError
+from exporter.metrics import Refusals, ReportCollector, build_registry
+from exporter.model import PollError
 from exporter.poller import Crew, Limiter, Poller, share
 from exporter.reload import Effects, Reloader
 from exporter.report import Reporter
@@ -32,58 +30,16 @@ if TYPE_CHECKING:
     import httpx
     from starlette.applications import Starlette
 
+    from exporter.app.building import Reloading
     from exporter.config import Config
     from exporter.explain import Explanation
     from exporter.ledger import Entry
     from exporter.model import Policy, Report, Secret, Shard, TaskReport
-    from exporter.reload import File
     from exporter.store.book import Key
     from exporter.store.keeper import File as LedgerFile
 
-_SILENCE_SECONDS = 30.0  # beyond a request's deadline: a loop that shows no life for longer is taken for dead
+_SILENCE_SECONDS = 45.0  # a loop that shows no life for longer is taken for dead
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloading:
-    """The file that the configuration came from, what it held then, and who besides SIGHUP may have it loaded again."""
-
-    file: File
-    content: bytes
-    watch_every: timedelta | None = None
-    by_request: bool = False
-
-
-def build(
-    config: Config,
-    *,
-    now: Callable[[], datetime],
-    host: str,
-    random: Callable[[], float] = random.random,
-    transport: httpx.AsyncBaseTransport | None = None,
-    telemetry_path: str = "/metrics",
-    place: Place | None = None,
-    entries: Mapping[Key, Entry] | None = None,
-    ledger_file: LedgerFile | None = None,
-    reloading: Reloading | None = None,
-    shard: Shard = UNSHARDED,
-    note: Callable[[Secret], object] = lambda _: None,
-) -> House:
-    """Wire the house. `now` is the wall clock (aware UTC), `random` gives numbers from 0 to 1 for waits that others
-    should not share; `transport` stands in for the network.
-
-    `entries` are the ledger's that an earlier run saved; with a `ledger_file` they are that file's, and saved to it.
-    Without `reloading` the configuration stays for life. Of its tasks only the `shard`'s are watched.
-    `note` hears of each secret before it is used.
-    Raises ValueError for a telemetry path that is not one, ConfigError where there are too many shards for an account.
-    """
-    saved = ledger_file.entries() if ledger_file is not None else entries
-    house = House(config, now=now, host=host, random=random, transport=transport, entries=saved, shard=shard, note=note)
-    house.keep_ledger(ledger_file)
-    if reloading is not None:
-        house.allow_reloads(reloading)
-    house.open_web(telemetry_path, place or Place(), reload_by_request=reloading is not None and reloading.by_request)
-    return house
 
 
 class House:
@@ -111,6 +67,7 @@ class House:
         self.store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
         self._reporter = Reporter(self.store, self._policies, schedules=self._schedules)
         self._reloader: Reloader | None = None
+        self.refusals = Refusals()  # of the web, counted by its server
         self._limiters: dict[str, Limiter] = {}
         self._accounts: dict[str, Account] = {}
         self._was_ready = False
@@ -133,6 +90,7 @@ class House:
             revision=REVISION,
             on_error=self._caught,
             shard=self._shard,
+            refusals=self.refusals,
         )
         sources = Sources(
             report=self.report,
@@ -140,10 +98,12 @@ class House:
             registry=build_registry(collector),
             healthy=self._is_healthy,
             ready=self._is_ready,
-            config_text=lambda: to_yaml(self._config),
+            config=lambda: self._config,
+            config_text=to_yaml,
             reload=self._reloader.ask if self._reloader and reload_by_request else None,
             version=__version__,
             on_error=self._caught,
+            on_refused=self.refusals.add,
             telemetry_path=telemetry_path,
             route_prefix=place.route_prefix,
             external_url=place.external_url,
@@ -242,7 +202,7 @@ class House:
     def _poller(self, account: Account) -> Poller:
         upstream = Upstream(
             account.api,
-            NotedKeySource(account, tell=partial(self._hear_of_key, account.name), note=self._note),
+            NotedKeySource(account, record=partial(self._record_key, account.name), note=self._note),
             now=self._now,
             observe=partial(self._observe, account.name),
             transport=self._transport,
@@ -273,12 +233,8 @@ class House:
     def _observe(self, name: str, code: str, seconds: float, skew: timedelta | None) -> None:
         self.store.record_request(name, code=code, seconds=seconds, skew=skew)
 
-    def _hear_of_key(self, name: str, fault: str) -> None:
-        self.store.record_key(name, readable=not fault)
-        if fault:
-            _log.warning("Cannot read the access key; one that was read before stays in use", account=name, fault=fault)
-        else:
-            _log.info("The access key can be read again", account=name)
+    def _record_key(self, name: str, readable: bool) -> None:  # noqa: FBT001 - called by its source, by position
+        self.store.record_key(name, readable=readable)
 
     def _record_reload(self, successful: bool) -> None:  # noqa: FBT001 - called by Effects, by position
         self.store.record_reload(successful=successful, at=self._now())
@@ -296,11 +252,8 @@ class House:
     def _is_healthy(self) -> bool:
         """Whether every poll loop has shown life lately. Upstream has no say in it."""
         now_seconds = asyncio.get_running_loop().time()
-        beats = ((self._crew.beat_seconds(name), account) for name, account in self._accounts.items())
-        return all(
-            beat is None or now_seconds - beat < account.api.timeout.total_seconds() + _SILENCE_SECONDS
-            for beat, account in beats
-        )
+        beats = (self._crew.beat_seconds(name) for name in self._accounts)
+        return all(beat is None or now_seconds - beat < _SILENCE_SECONDS for beat in beats)
 
     def _is_ready(self) -> tuple[bool, str]:
         """Once ready it stays so: an account that a reload adds takes nothing away from those that are watched."""

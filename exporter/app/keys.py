@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import structlog
+
 from exporter.client import KeySource
 from exporter.model import Secret
 
@@ -14,17 +16,19 @@ if TYPE_CHECKING:
 
     from exporter.config import Account
 
+_log = structlog.get_logger()
 _USER_AND_PASSWORD = re.compile(r"https?://(?:([^:@]*):)?([^@]+)@")
 
 
 class NotedKeySource(KeySource):
     """A KeySource that tells `note` of the key at every use, and so of each that was rotated in, and of the password
-    of the account's proxy.
+    of the account's proxy. Whether the key can be read is logged, and told to `record`, whenever that changes.
     """
 
-    def __init__(self, account: Account, *, tell: Callable[[str], object], note: Callable[[Secret], object]) -> None:
-        super().__init__(account, tell=tell)
-        self._note = note
+    def __init__(self, account: Account, *, record: Callable[[bool], object], note: Callable[[Secret], object]) -> None:
+        super().__init__(account, tell=self._hear)
+        self._record, self._note = record, note
+        self._log = _log.bind(account=account.name)
         self._of_proxy = tuple(_passwords(account.api.proxy_url or ""))
 
     def read(self) -> Secret:
@@ -33,6 +37,15 @@ class NotedKeySource(KeySource):
         for secret in (key, *self._of_proxy):
             self._note(secret)
         return key
+
+    def _hear(self, fault: str) -> None:
+        self._record(not fault)
+        if not fault:
+            self._log.info("The access key can be read")
+        elif self.holds_one:
+            self._log.warning("Cannot read the access key; one that was read before stays in use", fault=fault)
+        else:
+            self._log.warning("Cannot read the access key; no request is sent until it can be read", fault=fault)
 
 
 def _passwords(url: str) -> Iterator[Secret]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 
     from exporter.app.house import House
     from exporter.web import Server
 
 _LEAVE_SECONDS = 4.0  # for everything to end after a signal; an orchestrator kills after 30 s, a user long before
+_LOOPS_SECONDS = 1.0  # of them for loops that are cancelled
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _HARMLESS = (signal.SIGUSR1, signal.SIGUSR2)  # a supervisor's habit
 _log = structlog.get_logger()
@@ -24,10 +25,13 @@ _log = structlog.get_logger()
 
 async def serve(house: House, server: Server) -> int:
     """Poll and serve until SIGTERM or SIGINT (exit code 0), or until a root task ends by itself (1)."""
-    try:
-        return await live_or_die(servers={"web server": server}, loops=house.loops(), on_hangup=house.ask_to_reload)
-    finally:
-        await house.aclose()
+    return await live_or_die(
+        servers={"web server": server}, loops=house.loops(), on_hangup=house.ask_to_reload, close=house.aclose
+    )
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def live_or_die(
@@ -35,13 +39,14 @@ async def live_or_die(
     servers: Mapping[str, Server],
     loops: Mapping[str, Coroutine[object, object, None]],
     on_hangup: Callable[[], object] | None = None,
+    close: Callable[[], Coroutine[object, object, None]] = _nothing,
 ) -> int:
     """Run the root tasks until a signal (0), or until one of them ends, which none ever should (1); then end all.
 
-    Servers finish the answers they have begun, loops are cancelled; what lingers is left behind.
+    Servers finish the answers they have begun; loops are cancelled, and what they worked with is closed by `close`. All
+    that has four seconds, and what lingers is left behind.
     `on_hangup` is called in the event loop at each SIGHUP; without it that signal does nothing.
     """
-    asyncio.get_running_loop().set_exception_handler(_tell)
     serving = {asyncio.create_task(server.serve(), name=name) for name, server in servers.items()}
     looping = {asyncio.create_task(loop, name=name) for name, loop in loops.items()}
     with _signals(on_hangup) as signalled:
@@ -53,15 +58,20 @@ async def live_or_die(
             _log.error("A root task has ended; leaving", task=task.get_name(), error=error)
         for server in servers.values():
             server.stop()
-        for task in (*looping, waiting):
-            task.cancel()
-        await asyncio.wait({*serving, *looping, waiting}, timeout=_LEAVE_SECONDS)
+        waiting.cancel()
+        closing = asyncio.create_task(_end(looping, close), name="end of loops")
+        done, _ = await asyncio.wait({*serving, closing, waiting}, timeout=_LEAVE_SECONDS)
+        if closing in done:
+            closing.result()
     return 1 if ended else 0
 
 
-def _tell(_loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
-    """An error that nobody caught. In asyncio's own words it would quote the objects it met, and so perhaps a key."""
-    _log.error("Internal error", where="event loop", error=context.get("exception"))
+async def _end(loops: Collection[asyncio.Task[None]], close: Callable[[], Coroutine[object, object, None]]) -> None:
+    for task in loops:
+        task.cancel()
+    if loops:
+        await asyncio.wait(loops, timeout=_LOOPS_SECONDS)
+    await close()
 
 
 @contextmanager

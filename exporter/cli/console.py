@@ -34,6 +34,20 @@ def leave_no_core_file() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
+def raise_file_limit(most: int) -> int:
+    """Let us have as many files open as can be had without being privileged, up to `most`; how many those are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = min(most, _finite(hard))
+    with contextlib.suppress(OSError, ValueError):  # some systems allow less than they say
+        if _finite(soft) < possible:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    return _finite(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _finite(limit: int) -> int:
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
 def say(text: str) -> bool:
     """Write to stdout at once; whether that went well. That nobody reads it any more is no failure."""
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Never
 from exporter import app, logs, web
 from exporter.cli import table
 from exporter.cli.console import say
+from exporter.cli.loading import leave
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.simulate import ACCESS_KEY, build_world
 from exporter.config import parse
@@ -45,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         sockets = web.bind([options.exporter_address, options.simulator_address])
     except web.ListenError as error:
-        sys.stderr.write(f"{error}; choose others with --web.listen-address and --simulator.listen-address\n")
-        return int(options.failed)
+        advice = "choose others with --web.listen-address and --simulator.listen-address"
+        leave(web.ListenError(f"{error}; {advice}"), options)
     return run_to_the_end(_play(*sockets))
 
 
@@ -54,7 +55,7 @@ async def _play(exporter_socket: socket, simulator_socket: socket) -> int:
     simulator = web.Server(build_simulator(build_world(), control=True), [simulator_socket], date_header=False)
     text = _CONFIG.format(url=simulator.urls[0], key=ACCESS_KEY, stopping=STOPPING_TASK_ID)
     house = app.build(parse(text, name="demo", directory=Path()), now=utc_now, host="demo")
-    exporter = web.Server(house.web, [exporter_socket])
+    exporter = web.Server(house.web, [exporter_socket], on_refused=house.refusals.add)
     loops = {**house.loops(), "table": show(house, _greeting(exporter.urls[0], simulator.urls[0]))}
     return await app.live_or_die(servers={"exporter": exporter, "simulator": simulator}, loops=loops)
 

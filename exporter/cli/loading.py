@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+import structlog
+
 from exporter.config import ConfigError, load
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_or_exit(options: argparse.Namespace) -> Config:
-    """The configuration. When there is none: every mistake on a line of its own on stderr, and the verb's exit code."""
+    """The configuration. When there is none: every mistake on a line of its own, and the verb's exit code."""
     try:
         return load(options.config_file)
     except ConfigError as error:
@@ -22,6 +24,13 @@ def load_or_exit(options: argparse.Namespace) -> Config:
 
 
 def leave(error: Exception, options: argparse.Namespace) -> NoReturn:
-    """End the verb with its exit code for what it cannot do, and the error's own words."""
-    sys.stderr.write(f"{error}\n")
+    """End the verb with its exit code for what it cannot do, and the error's own words.
+
+    On stderr, as they are; where JSON was asked for whoever reads it expects nothing else, so each line is logged.
+    """
+    if getattr(options, "log_format", "") == "json":
+        for line in str(error).splitlines():
+            structlog.get_logger().error("Cannot start", err=line)
+    else:
+        sys.stderr.write(f"{error}\n")
     sys.exit(options.failed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -16,29 +15,35 @@ import structlog
 
 from exporter import logs
 from exporter.cli import console
+from exporter.cli.lookups import LookupLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    import asyncio
+    from collections.abc import Callable, Coroutine, Iterator
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def run_to_the_end(main: Coroutine[Any, Any, int], *, failed: int = 1) -> NoReturn:
+def run_to_the_end(
+    main: Coroutine[Any, Any, int], *, failed: int = 1, on_bug: Callable[[], object] = lambda: None
+) -> NoReturn:
     """Run `main` and leave with its code, at once; with `failed` when it is interrupted or raises.
 
-    Not asyncio.run: it would wait for a resolver's thread that got stuck, and so would the interpreter's own exit.
+    `on_bug` is called, from any thread, for each error beside `main` that nobody has caught.
+    Not asyncio.run: its end and the interpreter's own wait for threads of pools, and one may be stuck, as at a disk.
     """
     code = failed
-    _tell_of_other_threads()
-    loop = asyncio.new_event_loop()
+    loop = LookupLoop()
+    _tell_of_bugs_beside(loop, on_bug)
     try:
         with _waking_on_signals(loop):
             code = loop.run_until_complete(main)
     except Exception as error:  # noqa: BLE001 - the top of the process
         tell_bug("main", error)
     finally:
+        logs.finish()
         os._exit(console.settle(code))
 
 
@@ -49,10 +54,17 @@ def tell_bug(where: str, error: BaseException | None) -> None:
     structlog.get_logger().error("Internal error", where=where, error=error)
 
 
-def _tell_of_other_threads() -> None:
+def _tell_of_bugs_beside(loop: asyncio.AbstractEventLoop, on_bug: Callable[[], object]) -> None:
     """Also of what is raised where nothing can be caught, as while an object is thrown away. For the process's life."""
-    threading.excepthook = lambda found: tell_bug("thread", found.exc_value)
-    sys.unraisablehook = lambda found: tell_bug("interpreter", found.exc_value)
+
+    def tell(where: str, error: BaseException | None) -> None:
+        on_bug()
+        tell_bug(where, error)
+
+    # In asyncio's own words it would quote the objects it met, and so perhaps a key.
+    loop.set_exception_handler(lambda _, context: tell("event loop", context.get("exception")))
+    threading.excepthook = lambda found: tell("thread", found.exc_value)
+    sys.unraisablehook = lambda found: tell("interpreter", found.exc_value)
 
 
 @contextlib.contextmanager

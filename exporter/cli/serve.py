@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import platform
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter import BRANCH, REVISION, __version__, app, logs, web
+from exporter.cli.console import raise_file_limit
 from exporter.cli.loading import leave
 from exporter.cli.parser import DEFAULT_PORT
 from exporter.cli.running import run_to_the_end, utc_now
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
 
     from exporter.model import Shard
 
+_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 128 * 1024  # malloc.h: its first value, which any other call keeps as it is
+_MOST_FILES = 65_536
+_FEWEST_FILES = 1_024  # 256 connections and 64 handshakes, and 4 requests of each account
+
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 after a signal, 1 for a bad configuration, ledger or address, 2 for a bad path or shard."""
@@ -32,13 +40,33 @@ def run(options: argparse.Namespace) -> int:
     log = structlog.get_logger()
     log.info("Starting screenshotmax_exporter", version=__version__, branch=BRANCH, revision=REVISION)
     log.info("Build context", python=platform.python_version(), platform=sys.platform, zones=zones_version())
+    _make_room_for_files()
+    _give_back_large_blocks()
     place, shard = _placed(options)
     try:
         house = _build(options, place, shard, secrets)
         server = _listen(options, house)
     except (ConfigError, LedgerError, web.ListenError, web.TlsError) as error:
         leave(error, options)
-    return run_to_the_end(app.serve(house, server))
+    gc.collect()
+    gc.freeze()  # what stays for life, some 60,000 objects, need not be looked through again and again
+    return run_to_the_end(app.serve(house, server), on_bug=partial(house.store.record_internal_error, "other"))
+
+
+def _make_room_for_files() -> None:
+    """Not all systems let a process open as many as it may have without being asked."""
+    limit = raise_file_limit(_MOST_FILES)
+    if limit < _FEWEST_FILES:
+        structlog.get_logger().warning(
+            "Few files may be open at once; clients and polls may find no room", limit=limit, expected=_FEWEST_FILES
+        )
+
+
+def _give_back_large_blocks() -> None:
+    """What a large answer took goes back to the system, each time. Else glibc keeps ever larger blocks for the next."""
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if adjust is not None:
+        adjust(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _placed(options: argparse.Namespace) -> tuple[web.Place, Shard]:
@@ -90,7 +118,7 @@ def _listen(options: argparse.Namespace, house: app.House) -> web.Server:
         sockets = web.from_systemd(os.environ, pid=os.getpid())
     else:
         sockets = web.bind(options.listen_addresses or [f":{DEFAULT_PORT}"])
-    server = web.Server(house.web, sockets, web_file=web_file)
+    server = web.Server(house.web, sockets, web_file=web_file, on_refused=house.refusals.add)
     log = structlog.get_logger()
     for address in server.addresses:
         log.info("Listening on", address=address)

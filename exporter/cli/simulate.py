@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import sys
 from typing import TYPE_CHECKING
 
 from exporter import app, logs, web
 from exporter.cli.console import say
+from exporter.cli.loading import leave
 from exporter.cli.parser import SIMULATOR_PORT
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.simulator import fleets, world
@@ -28,8 +28,7 @@ def run(options: argparse.Namespace) -> int:
         context = _tls(options)
         sockets = web.bind(options.listen_addresses or [f"127.0.0.1:{SIMULATOR_PORT}"])
     except (web.ListenError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return int(options.failed)
+        leave(error, options)
     pretended = build_world(tasks=options.tasks, speed=options.speed, rate_limit=options.rate_limit)
     simulator = build_simulator(pretended, control=options.control)
     server = web.Server(simulator, sockets, ssl_context=context, date_header=False)

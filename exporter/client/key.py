@@ -48,6 +48,11 @@ class KeySource:
             raise PollError(Reason.KEY, fault)
         return self._last
 
+    @property
+    def holds_one(self) -> bool:
+        """Whether a key has been read, which stays in use while the source holds none."""
+        return self._last is not None
+
     def _now(self) -> Secret:
         where, text = self._found()
         key = text.strip(_WHITE)

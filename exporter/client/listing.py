@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING
 
-from exporter.client.parse import find_id, integer, kind, not_json, parse_task
+from exporter.client.parse import check_crowd, find_id, integer, kind, may_be_crowded, not_json, parse_task
 from exporter.model import PollError, Reason, Task, TaskList
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class ListReader:
         self._fresh: list[str] = []  # what has come since the last look
         self._fresh_size = 0
         self._ended = False
+        self._may_be_crowded = False  # what has come, taken as a whole
         self._kept: _Kept | None = None
         self._steps = self._document()
 
@@ -120,6 +121,7 @@ class ListReader:
         self._text = "".join((self._text[self._at :], *self._fresh))
         self._at, self._fresh_size = 0, 0
         self._fresh.clear()
+        self._may_be_crowded = may_be_crowded(self._text)
         try:
             next(self._steps, None)
         except (ValueError, RecursionError) as error:
@@ -185,6 +187,8 @@ class ListReader:
     def _value(self) -> Generator[None, None, object]:
         """The JSON value that begins here. One that touches the end may go on, as a number does."""
         while True:
+            if self._may_be_crowded and self._text[self._at] in "[{":
+                check_crowd(self._text, self._at)
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except ValueError:

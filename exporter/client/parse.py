@@ -17,21 +17,50 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _ID = re.compile(r"[0-9]{1,20}")
+_MOST_NESTED = 10_000  # arrays and objects in one task: each takes up to thirty times its text
+_DEEPEST = 1000
+_BRACKET = re.compile(r'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)  # outside of strings
 _LONGEST_INTEGER = 40  # characters; int() of thousands of digits is slow, then a ValueError
 _LATEST_SECONDS = 10**11  # CONTRACT.md: beyond it an instant can only be in milliseconds
 _MOST_RUNS = 2**63
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
-def decode(body: bytes) -> object:
+def decode(body: bytes | bytearray) -> object:
     """The JSON value of a body in strict UTF-8; one byte order mark is tolerated, of duplicate keys the last wins.
 
-    Raises PollError(BAD_JSON).
+    Raises PollError(BAD_JSON), and PollError(BAD_SHAPE) for more arrays and objects than a task can need.
     """
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_int=integer)
+        text = body.decode("utf-8-sig")
+        if may_be_crowded(text):
+            check_crowd(text)
+        return json.loads(text, parse_int=integer)
     except (ValueError, RecursionError) as error:
         raise not_json(error) from None
+
+
+def may_be_crowded(text: str) -> bool:
+    """Whether there are so many brackets, in strings too, that `check_crowd` has something to check."""
+    return text.count("[") + text.count("{") > _MOST_NESTED
+
+
+def check_crowd(text: str, at: int = 0) -> None:
+    """Count the arrays and objects of the JSON value that begins at `at`, before anything is built.
+
+    Raises PollError(BAD_SHAPE) for too many, RecursionError where they are nested too deeply for any decoder of ours.
+    """
+    count = depth = 0
+    while found := _BRACKET.match(text, at):
+        at = found.end()
+        opens = found[1] in "[{"
+        count, depth = count + opens, depth + (1 if opens else -1)
+        if depth > _DEEPEST:
+            raise RecursionError
+        if count > _MOST_NESTED:
+            raise PollError(Reason.BAD_SHAPE, f"more than {_MOST_NESTED} arrays and objects in one value")
+        if depth <= 0:
+            return
 
 
 def not_json(error: Exception) -> PollError:

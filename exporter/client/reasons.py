@@ -45,6 +45,9 @@ _CERTIFICATES = {  # OpenSSL's verify codes
     21: "its issuer is unknown",
     62: "it is for another host name",
     64: "it is for another address",
+    66: "its key is too weak",
+    67: "its issuer's key is too weak",
+    68: "a signature in its chain is too weak",
 }
 _CODE = re.compile(r"[A-Z0-9_]{1,64}")
 

@@ -11,7 +11,7 @@ from exporter.client.http_date import parse_http_date
 if TYPE_CHECKING:
     from datetime import datetime
 
-LONGEST_WAIT = timedelta(hours=1)
+_LONGEST_WAIT = timedelta(hours=1)
 _SECONDS = re.compile(r"0*([0-9]+)")
 _MOST_DIGITS = 10
 
@@ -24,13 +24,13 @@ def retry_after(text: str | None, *, answered_at: datetime) -> timedelta | None:
     wait = _wait(text or "", answered_at)
     if wait is None or wait <= timedelta():
         return None
-    return min(wait, LONGEST_WAIT)
+    return min(wait, _LONGEST_WAIT)
 
 
 def _wait(text: str, answered_at: datetime) -> timedelta | None:
     seconds = _SECONDS.fullmatch(text)
     if seconds:
         # More digits are an absurd time and no less a wish to be left alone; int() of thousands would be an exception.
-        return timedelta(seconds=int(seconds[1])) if len(seconds[1]) <= _MOST_DIGITS else LONGEST_WAIT
+        return timedelta(seconds=int(seconds[1])) if len(seconds[1]) <= _MOST_DIGITS else _LONGEST_WAIT
     until_at = parse_http_date(text)
     return None if until_at is None else until_at - answered_at

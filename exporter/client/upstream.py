@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from exporter.model import PollError, Reason, Secret, Task, TaskList
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporter.client.exchange import Take
     from exporter.client.key import KeySource
     from exporter.client.listing import Selection
     from exporter.config import Api
@@ -32,6 +34,7 @@ Observe = Callable[[str, float, timedelta | None], None]
 """Called once for every request sent: status or "none", seconds it took, the answer's Date minus our clock."""
 
 _LARGEST_TASK = 1024 * 1024  # bytes of a Get Task answer
+_ORDINARY_TASK = 16 * 1024  # of as many as are under way at once
 _HEADERS = {
     "User-Agent": f"screenshotmax-exporter/{__version__}",
     "Accept": "application/json",
@@ -69,41 +72,51 @@ class Upstream:
         self._transport = transport
         self._opened_with: _Signature | None = None  # the ca_file of a transport that we have built
         self._sent: Secret | None = None  # the key of the newest request
+        self._large = asyncio.Lock()  # together they would take memory for each of an account's requests
 
     async def get_task(self, task_id: str) -> Fetched[Task]:
-        """The task with this id (decimal text)."""
+        """The task with this id (decimal text). Of several large answers only one is read to its end at a time."""
         body = bytearray()
         path = f"/v1/tasks/{quote(task_id, safe='')}"
-        return await self._fetch(
-            path, body.extend, lambda: parse_task(decode(bytes(body)), expected_id=task_id), cap=_LARGEST_TASK
-        )
+        async with contextlib.AsyncExitStack() as turn:
+
+            async def take(piece: bytes) -> None:
+                if len(body) <= _ORDINARY_TASK < len(body) + len(piece):
+                    await turn.enter_async_context(self._large)
+                body.extend(piece)
+
+            return await self._fetch(
+                path, take, lambda: parse_task(decode(body), expected_id=task_id), cap=_LARGEST_TASK
+            )
 
     async def list_tasks(self, selection: Selection | None = None) -> Fetched[TaskList]:
         """The selected tasks of the account; by default all."""
         reader = ListReader(selection)
-        return await self._fetch("/v1/tasks", reader.feed, reader.finish, cap=self._api.max_list_bytes)
+
+        async def take(piece: bytes) -> None:
+            reader.feed(piece)
+
+        return await self._fetch("/v1/tasks", take, reader.finish, cap=self._api.max_list_bytes)
 
     async def prepare(self) -> None:
         """Read the key and the authorities, as every request does. Raises PollError."""
         self._key.read()
-        await self._opened()
+        self._opened()
 
     def key_renewed(self) -> bool:
         """Whether there is another key now than in the newest request."""
         return self._differs(self._sent)
 
     async def aclose(self) -> None:
-        """Close every connection; a request under way fails."""
+        """Close every connection; a request under way fails, unless `ca_file` was replaced amid it."""
         if self._transport is not None:
             await self._transport.aclose()
 
-    async def _fetch(
-        self, path: str, take: Callable[[bytes], object], finish: Callable[[], _T], *, cap: int
-    ) -> Fetched[_T]:
+    async def _fetch(self, path: str, take: Take, finish: Callable[[], _T], *, cap: int) -> Fetched[_T]:
         """Ask for `path`, hand the body to `take` as it comes, and give what `finish` makes of it."""
         key = self._sent = self._key.read()
         request = self._request(path, key)
-        transport = await self._opened()
+        transport = self._opened()
         exchange = Exchange(start_at=self._now(), now=self._now, cap=cap)
         start_seconds = asyncio.get_running_loop().time()
         try:
@@ -135,12 +148,11 @@ class Upstream:
         except (httpx.InvalidURL, UnicodeError):
             raise PollError(Reason.CONNECT, "base_url names no usable host") from None
 
-    async def _opened(self) -> httpx.AsyncBaseTransport:
+    def _opened(self) -> httpx.AsyncBaseTransport:
         """The transport, made anew when `ca_file` has been replaced. Raises PollError(TLS) until it can be used."""
         signature = _signature(self._api.ca_file)
         if self._transport is None or (self._opened_with is not None and signature != self._opened_with):
-            if self._transport is not None:
-                await self._transport.aclose()
+            # The one before is not closed: that would break what is under way, and beyond it no connection is kept.
             self._transport, self._opened_with = None, None
             self._transport, self._opened_with = build_transport(self._api), signature
         return self._transport

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -15,7 +16,6 @@ from exporter.config.durations import DURATION_PATTERN, format_duration, parse_d
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
@@ -75,9 +75,14 @@ class Within:
         return span
 
     def _refusal(self, value: object) -> PydanticCustomError:
-        unit = f", with its unit: {value}s?" if type(value) is int and value > 0 else ""
+        unit = f", with its unit{self._guess(value)}" if type(value) is int and value > 0 else ""
         auto = "auto or " if self.auto else ""
         return unexpected(f"{auto}a duration between {self.shortest} and {self.longest}{unit}")
+
+    def _guess(self, seconds: int) -> str:
+        """What may have been meant, where that would do."""
+        shortest, longest = (parse_duration(each) // timedelta(seconds=1) for each in (self.shortest, self.longest))
+        return f": {seconds}s?" if shortest <= seconds <= longest else ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         written = core_schema.plain_serializer_function_ser_schema(_write)

@@ -9,6 +9,7 @@ from prometheus_client import PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from exporter.metrics.refusals import Refusals
 from exporter.metrics.rows import ACCOUNT_LABELS, ACCOUNT_ROWS, TASK_LABELS, TASK_ROWS, Row, Subject
 from exporter.metrics.series import Series
 from exporter.model import UNSHARDED
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from exporter.model import LastReload, Report, Shard, TaskReport
 
-_WHERE_ERRORS_ARE_CAUGHT = ("poll", "report", "scrape", "page", "ledger", "reload")
+_WHERE_ERRORS_ARE_CAUGHT = ("poll", "report", "scrape", "page", "ledger", "reload", "other")
 _DURATION = (
     "screenshotmax_api_request_duration_seconds",
     "Duration of requests to the API, over all phases.",
@@ -29,7 +30,10 @@ _DURATION = (
 
 
 class ReportCollector(Collector):
-    """Every family of the report. `polled` tells how often the API is asked, for the HELP of the polled families."""
+    """Every family of the report, and the web's `refusals`.
+
+    `polled` tells how often the API is asked, for the HELP of the polled families.
+    """
 
     def __init__(
         self,
@@ -40,12 +44,14 @@ class ReportCollector(Collector):
         revision: str,
         on_error: Callable[[str], None],
         shard: Shard = UNSHARDED,
+        refusals: Refusals | None = None,
     ) -> None:
         self._report = report
         self._polled = polled
         self._build = (version, revision, platform.python_version())
         self._on_error = on_error
         self._shard = shard
+        self._refusals = refusals or Refusals()
 
     def describe(self) -> Iterable[Metric]:
         polled = f" Polled {self._polled()}."
@@ -58,6 +64,7 @@ class ReportCollector(Collector):
         yield from _sharding(self._shard)
         yield from _last_reload(None)
         yield _ledger_recoveries(0)
+        yield self._refusals.family()
         yield _internal_errors({})
 
     def collect(self) -> Iterator[Metric]:
@@ -73,6 +80,7 @@ class ReportCollector(Collector):
         yield from _sharding(self._shard)
         yield from _last_reload(report.last_reload)
         yield _ledger_recoveries(report.ledger_recoveries)
+        yield self._refusals.family()
         yield _internal_errors(report.internal_errors)
 
     def _filled(

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.poller.pace import wait_before_first_round
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import timedelta
 
     from exporter.poller.loop import Poller
 
@@ -66,9 +69,10 @@ class Crew:
         for poller in self._pollers.values():
             await poller.aclose()
 
-    def _start(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._loops[name] = asyncio.create_task(self._pollers[name].run(), name=f"poller of {name}")
+    def _start(self, names: Collection[str]) -> None:
+        for place, name in enumerate(names):
+            wait = wait_before_first_round(place, count=len(names))
+            self._loops[name] = asyncio.create_task(_run(self._pollers[name], wait), name=f"poller of {name}")
 
     async def _wait(self) -> None:
         """Until a loop has ended or there are other loops."""
@@ -86,3 +90,8 @@ class Crew:
             loop.cancel()
         if cancelled:
             await asyncio.wait(cancelled, timeout=_LEAVE_SECONDS)
+
+
+async def _run(poller: Poller, wait: timedelta) -> None:
+    await asyncio.sleep(wait.total_seconds())
+    await poller.run()

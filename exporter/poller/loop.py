@@ -12,6 +12,7 @@ import structlog
 from exporter.client import Selection
 from exporter.model import UNSHARDED, PollError, Reason
 from exporter.poller.pace import Limiter, Retries, pause_after, stable_offset, wait_after_bugs, wait_between_rounds
+from exporter.poller.pulse import Pulse
 from exporter.poller.share import owns
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.store import Store
 
 WORKERS = 4  # requests of one account under way at once
-_BEAT_SECONDS = 5.0
+_LOOK_SECONDS = 5.0  # as long as it is blocked
 _REFUSALS = frozenset({Reason.HTTP_401, Reason.HTTP_429})
 Value = TypeVar("Value")
 
@@ -49,6 +50,8 @@ class _Round:
     failures: Counter[Reason] = field(default_factory=Counter)
     detail: str = ""  # of the newest failure
     failed_id: str | None = None  # the first that failed
+    next_request: str | None = None  # when the pause ends that a refusal brought
+    met_bug: bool = False  # which cost no poll but its own
 
 
 class Poller:
@@ -84,8 +87,14 @@ class Poller:
         self._blocked_by: Reason | None = None
         self._refusals = 0  # in a row, without an answer in between
         self._refused_seconds = 0.0  # when the newest of them came
+        self._failing = frozenset[Reason]()  # why polls of the newest round failed
         self._log = structlog.get_logger().bind(account=account.name)
-        self.beat_seconds: float | None = None  # when, on the event loop's clock, the loop last showed life
+        self._pulse = Pulse()
+
+    @property
+    def beat_seconds(self) -> float | None:
+        """On the event loop's clock; None before the loop has begun."""
+        return self._pulse.beat_seconds
 
     async def run(self) -> None:
         """Rounds without end, the first at once. What a round meets is recorded, never raised."""
@@ -94,15 +103,14 @@ class Poller:
         while True:
             began_at, began_seconds = self._now(), loop.time()
             try:
-                await self.round(spread_seconds=spread_seconds)
+                met_bug = await self.round(spread_seconds=spread_seconds)
             except Exception as error:  # noqa: BLE001 - a bug in a round must not end the polling
                 self._bug(error)
-                bugs += 1
-            else:
-                bugs = 0
+                met_bug = True
+            bugs = bugs + 1 if met_bug else 0
             wait = wait_between_rounds(began_at, self._account.poll.interval, offset=self._offset)
             wait += wait_after_bugs(bugs)
-            await self._until(began_seconds + wait.total_seconds())
+            await self._pulse.until(began_seconds + wait.total_seconds())
             await self._until_unblocked()
             spread_seconds = self._account.poll.interval.total_seconds()
 
@@ -119,8 +127,8 @@ class Poller:
     async def aclose(self) -> None:
         await self._upstream.aclose()
 
-    async def round(self, *, spread_seconds: float = 0.0) -> None:
-        """One pass over the account; Get Task polls are spread evenly over `spread_seconds`."""
+    async def round(self, *, spread_seconds: float = 0.0) -> bool:
+        """One pass; Get Task polls are spread evenly over `spread_seconds`. Gives whether one of them met a bug."""
         began_seconds = asyncio.get_running_loop().time()
         told = _Round()
         try:
@@ -131,6 +139,7 @@ class Poller:
         # Not one that was cancelled, as by a reload: it has not come to an end.
         self._store.record_round(self._account.name)
         self._tell(told, seconds=asyncio.get_running_loop().time() - began_seconds)
+        return told.met_bug
 
     async def _poll_all(self, told: _Round, spread_seconds: float) -> None:
         if self._account.tasks == "all" or self._account.fetch == "list":
@@ -168,14 +177,18 @@ class Poller:
                 group.create_task(self._work(queue, told))
             began_seconds = asyncio.get_running_loop().time()
             for index, task_id in enumerate(ids):
-                await self._until(began_seconds + index * spread_seconds / len(ids))
+                await self._pulse.until(began_seconds + index * spread_seconds / len(ids))
                 queue.put_nowait(task_id)
             for _ in range(min(WORKERS, len(ids))):
                 queue.put_nowait(None)
 
     async def _work(self, queue: asyncio.Queue[str | None], told: _Round) -> None:
         while (task_id := await queue.get()) is not None:
-            await self._poll_task(task_id, told)
+            try:
+                await self._poll_task(task_id, told)
+            except Exception as error:  # noqa: BLE001 - a bug in one poll must not cost the others
+                self._bug(error)
+                told.met_bug = True
 
     async def _poll_task(self, task_id: str, told: _Round) -> None:
         answer = await self._ask(lambda: self._upstream.get_task(task_id), told, task_id=task_id)
@@ -202,14 +215,15 @@ class Poller:
             if pause is None:
                 break
             attempt += 1
-            await self._until(asyncio.get_running_loop().time() + pause.total_seconds())
+            await self._pulse.until(asyncio.get_running_loop().time() + pause.total_seconds())
         if failed is not None:
             self._failed(*failed, told, task_id)
         return None
 
     async def _outcome(self, fetch: Callable[[], Awaitable[Fetched[Value]]]) -> Fetched[Value] | PollError:
         try:
-            return await fetch()
+            with self._pulse.during(self._account.api.timeout.total_seconds()):
+                return await fetch()
         except PollError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a bug in one fetch must not cost the others
@@ -221,6 +235,12 @@ class Poller:
         told.detail, told.failed_id = error.detail, told.failed_id or task_id
         self._store.record_failure(self._account.name, error.reason, detail=error.detail, task_id=task_id)
         self._log.debug("Poll failed", task_id=task_id, reason=error.reason.value, detail=error.detail or None)
+        if error.reason is not Reason.HTTP_404 or task_id is None:
+            # A 404 for one id tells of that id alone, whatever its Retry-After.
+            self._keep_still(error, began_seconds, told)
+
+    def _keep_still(self, error: PollError, began_seconds: float, told: _Round) -> None:
+        """As long as this failure of the account asks for, if it does."""
         now_seconds = asyncio.get_running_loop().time()
         if error.reason in _REFUSALS and began_seconds >= self._refused_seconds:
             # Of requests that were under way together, one refusal counts.
@@ -231,15 +251,18 @@ class Poller:
         pause = pause_after(error.reason, asked=error.blocked_for, refusals=self._refusals, luck=self._random())
         if pause is not None and now_seconds + pause.total_seconds() > self._blocked_until_seconds:
             self._blocked_until_seconds, self._blocked_by = now_seconds + pause.total_seconds(), error.reason
-            self._store.record_block(self._account.name, self._now() + pause)
+            until_at = self._now() + pause
+            told.next_request = f"{until_at:%Y-%m-%dT%H:%M:%SZ}"
+            self._store.record_block(self._account.name, until_at)
 
     def _bug(self, error: Exception) -> None:
         self._store.record_internal_error("poll")
         self._log.error("Internal error", where="poll", error=error)
 
     def _tell(self, told: _Round, *, seconds: float) -> None:
-        """One line for a round, with its facts."""
-        (self._log.warning if told.failures else self._log.info)(
+        """One line for a round, with its facts: a warning when it fails for another reason than the one before it."""
+        known, self._failing = self._failing, frozenset(told.failures)
+        (self._log.warning if self._failing - known else self._log.info)(
             "Polled",
             fetch=self._account.fetch,
             tasks=told.tasks,
@@ -249,6 +272,7 @@ class Poller:
             reason=",".join(sorted(told.failures)) or None,
             detail=told.detail or None,
             task_id=told.failed_id,
+            next_request=told.next_request,
             seconds=round(seconds, 3),
         )
 
@@ -258,7 +282,7 @@ class Poller:
             return None
         at_seconds = self._limiter.take(asyncio.get_running_loop().time())
         try:
-            await self._until(at_seconds)
+            await self._pulse.until(at_seconds)
         except asyncio.CancelledError:
             self._limiter.give_back(at_seconds)
             raise
@@ -276,12 +300,4 @@ class Poller:
             if self._blocked_by is Reason.HTTP_401 and self._upstream.key_renewed():
                 self.unblock()
             now_seconds = asyncio.get_running_loop().time()
-            await self._until(min(self._blocked_until_seconds, now_seconds + _BEAT_SECONDS))
-
-    async def _until(self, at_seconds: float) -> None:
-        """Sleep until then on the loop's clock, showing life meanwhile."""
-        loop = asyncio.get_running_loop()
-        self.beat_seconds = loop.time()
-        while (left := at_seconds - loop.time()) > 0:
-            await asyncio.sleep(min(left, _BEAT_SECONDS))
-            self.beat_seconds = loop.time()
+            await self._pulse.until(min(self._blocked_until_seconds, now_seconds + _LOOK_SECONDS))

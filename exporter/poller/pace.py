@@ -17,6 +17,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _OFFSET = timedelta(seconds=2)  # fires and deadlines fall on whole minutes
 _SPREAD_SECONDS = 5
+_AT_ONCE = 4  # of the accounts that start together
+_APART = timedelta(seconds=0.25)  # the others begin, or less
+_ALL_BEGUN = timedelta(seconds=5)  # so that being ready takes no longer, however many they are
 _MOST_SLOTS = 50  # a second for each shard, all of them within the minute
 _WINDOW_SECONDS = 60.0
 _MOST_PAUSE = timedelta(hours=1)
@@ -49,6 +52,12 @@ def stable_offset(account: str, host: str, *, shard: Shard = UNSHARDED) -> timed
     return _OFFSET + timedelta(seconds=max(_SPREAD_SECONDS // shard.total, 1) * (slot + within))
 
 
+def wait_before_first_round(place: int, *, count: int) -> timedelta:
+    """Of so many accounts that start together: the first four begin at once, the others one by one within 5 s."""
+    late = max(place + 1 - _AT_ONCE, 0)
+    return late * min(_APART, _ALL_BEGUN / max(count - _AT_ONCE, 1))
+
+
 def wait_between_rounds(began_at: datetime, interval: timedelta, *, offset: timedelta | None) -> timedelta:
     """From one round's beginning to the next's. With an `offset`, whole-minute intervals are aligned to the clock."""
     if offset is None or interval % _MINUTE:
@@ -65,12 +74,13 @@ def wait_after_bugs(count: int) -> timedelta:
 def pause_after(reason: Reason, *, asked: timedelta | None, refusals: int, luck: float) -> timedelta | None:
     """How long the whole account must keep still after a failure; None: go on as usual.
 
-    `asked` is Retry-After, `refusals` those in a row up to this one, `luck` a random number from 0 to 1.
+    `asked` is Retry-After, capped by the client, `refusals` those in a row up to this one, `luck` a random number
+    from 0 to 1.
     """
     if asked is None and reason not in _PAUSES:
         return None
     if asked is not None:
-        pause = min(asked, _MOST_PAUSE)
+        pause = asked
     else:
         first, most = _PAUSES[reason]
         pause = min(first * (1 << min(max(refusals - 1, 0), 6)), most)

@@ -36,12 +36,17 @@ def _endpoint(world: World, command: Command) -> Callable[[Request], Awaitable[R
         try:
             command(world, _parse(await request.body()))
         except KeyError as error:
-            return send_error(400, f"{error.args[0]}: missing or not known")
+            return _refuse(f"{error.args[0]}: missing or not known")
         except (OverflowError, TypeError, ValueError) as error:
-            return send_error(400, str(error))
+            return _refuse(str(error))
         return Response(status_code=204)
 
     return serve
+
+
+def _refuse(sentence: str) -> Response:
+    """In the vendor's form, and with a newline for whoever asks in a shell."""
+    return Response(bytes(send_error(400, sentence).body) + b"\n", 400, media_type="application/json")
 
 
 def _parse(body: bytes) -> Order:
@@ -94,6 +99,13 @@ def _task(world: World, order: Order) -> SimTask:
     return world.accounts[order["account"]].task(order["task_id"])
 
 
+def _kind(value: object) -> Kind:
+    try:
+        return Kind(str(value))
+    except ValueError:
+        raise ValueError(f"kind: found {value!r}, expected one of {', '.join(Kind)}") from None
+
+
 def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"expected a whole number, found {value!r}")
@@ -122,7 +134,7 @@ def _instant(value: object) -> datetime:
 
 SCOPE = {"account", "task_id"}
 FAULT: dict[str, Callable[[Any], Any]] = {
-    "kind": Kind,
+    "kind": _kind,
     "status": _integer,
     "html": bool,
     "body": lambda value: _text(value).encode(),

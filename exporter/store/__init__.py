@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from exporter.store.book import Book
+from exporter.store.facts import TaskFacts
 from exporter.store.keeper import Keeper, LedgerError
-from exporter.store.memory import Store, TaskFacts
+from exporter.store.memory import Store
 
 __all__ = ["Book", "Keeper", "LedgerError", "Store", "TaskFacts"]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 import stat
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import structlog
@@ -120,9 +122,9 @@ class LedgerFile:
 
 
 def read_entries(path: Path) -> dict[Key, Entry]:
-    """What is saved, beside a writer or without one; nothing when there is no file. Nothing on the disk is changed.
+    """What is saved, beside a writer or without one; nothing when there is no file. Raises LedgerError.
 
-    Raises LedgerError.
+    No file is made or changed, but for SQLite's marks of readers in the `-shm` of a writer that lives or was killed.
     """
     path = _real(path)
     with _told(path):
@@ -130,10 +132,22 @@ def read_entries(path: Path) -> dict[Key, Entry]:
             _log.warning("No ledger yet", file=str(path))
             return {}
         _check_kind(path)
-        # Without a log there is no writer, and nothing is to be locked or created: that is what immutable says.
-        mode = "mode=ro" if _part(path, "-wal").exists() else "mode=ro&immutable=1"
-        with closing(_plain_connection(f"{path.as_uri()}?{mode}")) as db:
+        with _readable(path) as uri, closing(_plain_connection(uri)) as db:
             return _read(db, path) if _is_begun(db, path) else {}
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[str]:
+    if not _part(path, "-wal").exists():
+        # There is no writer, and nothing is to be locked or created: that is what immutable says.
+        yield f"{path.as_uri()}?mode=ro&immutable=1"
+    elif _part(path, "-shm").exists():
+        yield f"{path.as_uri()}?mode=ro"
+    else:  # SQLite would make one here, as which not everybody may, nor may the writer then use a stranger's
+        with TemporaryDirectory() as folder:
+            for part in ("", "-wal"):
+                shutil.copyfile(_part(path, part), _part(Path(folder, path.name), part))
+            yield f"{Path(folder, path.name).as_uri()}?mode=ro"
 
 
 def _real(path: Path) -> Path:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from exporter.store.memory import Store
 
 _LEAVE_SECONDS = 2.0  # for the last save: a disk that hangs must not hold the end up
+_DISK_SECONDS = 10.0  # for any other before it is told
+_SILENT = "the disk does not answer"
 _log = structlog.get_logger()
 
 
@@ -47,6 +49,7 @@ class Keeper:
         self._file = file
         self._on_error = on_error  # told where a bug was caught
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._under_way: asyncio.Future[None] | None = None
         self._unsaved: dict[Key, Entry] = {}
         self._gone: set[Key] = set()
         self._fault = ""  # why the newest save failed
@@ -69,6 +72,8 @@ class Keeper:
             await self._write(self._file)
         except LedgerError as error:
             self._failed(str(error))
+        except TimeoutError:
+            self._failed(_SILENT)
         except Exception as error:  # noqa: BLE001 - a bug in saving must not end the polling
             self._on_error("ledger")
             self._failed(type(error).__name__)
@@ -84,7 +89,7 @@ class Keeper:
                     await self.save()
                     await self._off_the_loop(self._file.close)
             except (TimeoutError, LedgerError) as error:
-                _log.error("Ledger not closed", reason=str(error) or "the disk does not answer")
+                _log.error("Ledger not closed", reason=str(error) or _SILENT)
         self._pool.shutdown(wait=False)
 
     def _collect(self) -> None:
@@ -107,7 +112,14 @@ class Keeper:
             await self._off_the_loop(partial(file.save, self._unsaved))
 
     async def _off_the_loop(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Raises TimeoutError where the disk does not answer. Nothing more is asked of it before it has."""
+        async with asyncio.timeout(_DISK_SECONDS):
+            if self._under_way is not None:
+                await asyncio.wait({self._under_way})
+                self._under_way.exception()  # nobody waits for it any more: what was not saved comes again
+            self._under_way = asyncio.get_running_loop().run_in_executor(self._pool, work)
+            await asyncio.wait({self._under_way})
+        self._under_way.result()
 
     def _saved(self) -> None:
         _log.debug("Ledger saved", tasks=len(self._unsaved), gone=len(self._gone) or None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exporter.web.app import Sources, build_web
+from exporter.web.limits import Limits
 from exporter.web.pem import TlsError
 from exporter.web.places import Place, locate
-from exporter.web.protocol import Limits
 from exporter.web.server import Server
 from exporter.web.sockets import ListenError, bind, from_systemd
 from exporter.web.tls import build_context

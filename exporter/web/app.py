@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.web import exposition, listing, pages, task_page
+from exporter.web.choice import choose
 from exporter.web.places import is_plain
 from exporter.web.routing import HEADERS, ExactRoute, guarded, refuse, ways_home
 from exporter.web.shared import Shared
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from exporter.explain import Explanation
+    from exporter.metrics import Refusal
     from exporter.model import Report, TaskReport
     from exporter.web.routing import Endpoint
 
@@ -37,10 +39,12 @@ _NEEDS_POST = "This endpoint requires a POST request."  # blackbox_exporter's wo
 class Sources:
     """What the web shows and asks. Each is called in the event loop, and must not wait.
 
-    `on_error` is told "scrape", "page" or "reload" while the exception that was caught is being handled.
-    `ready` gives the answer and, when it is no, what is awaited. `config_text` is the configuration in effect, as
-    YAML without its secrets. `reload` waits for its reload and gives the reason why it failed, empty when it did not;
-    None where reloading over HTTP is not allowed. `route_prefix` and `external_url` are those of a `Place`.
+    `on_error` is told "scrape", "page" or "reload" while the exception that was caught is being handled; `on_refused`
+    hears of each request that is turned away.
+    `ready` gives the answer and, when it is no, what is awaited. `config` is the configuration in effect;
+    `config_text`, called in a thread, writes it as YAML without its secrets. `reload` waits for its reload and gives
+    the reason why it failed, empty when it did not; None where reloading over HTTP is not allowed. `route_prefix` and
+    `external_url` are those of a `Place`.
     Raises ValueError for a telemetry path that is not plain, or is another route's.
     """
 
@@ -52,7 +56,9 @@ class Sources:
     version: str
     on_error: Callable[[str], None]
     telemetry_path: str = "/metrics"
-    config_text: Callable[[], str] = str
+    on_refused: Callable[[Refusal], object] = lambda _: None
+    config: Callable[[], object] = lambda: None
+    config_text: Callable[[Any], str] = str
     reload: Callable[[], Awaitable[str]] | None = None
     route_prefix: str = ""
     external_url: str = ""
@@ -75,7 +81,8 @@ def build_web(sources: Sources) -> Starlette:
 
 def _routes(sources: Sources) -> Iterator[ExactRoute]:
     web, prefix = _Web(sources), sources.route_prefix
-    yield ExactRoute(prefix + sources.telemetry_path, guarded(web.metrics, sources.on_error, "scrape"))
+    guard = partial(guarded, on_error=sources.on_error, on_refused=sources.on_refused)
+    yield ExactRoute(prefix + sources.telemetry_path, guard(web.metrics, where="scrape"))
     endpoints: dict[str, Endpoint] = {
         "/": web.status,
         "/-/healthy": web.healthy,
@@ -87,8 +94,8 @@ def _routes(sources: Sources) -> Iterator[ExactRoute]:
     }
     for path, endpoint in endpoints.items():
         if path != sources.telemetry_path:
-            yield ExactRoute(prefix + path, guarded(endpoint, sources.on_error))
-    reload = guarded(web.reload, sources.on_error, "reload")
+            yield ExactRoute(prefix + path, guard(endpoint))
+    reload = guard(web.reload, where="reload")
     yield ExactRoute(f"{prefix}/-/reload", reload, methods=("POST", "PUT"), refusal=_NEEDS_POST)
 
 
@@ -98,6 +105,7 @@ class _Web:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._shared = Shared(self._moment)
+        self._shared_config = Shared(sources.config)  # of which there is one rendering until it is another
         shown = {
             "version": sources.version,
             "telemetry_path": sources.telemetry_path,
@@ -105,6 +113,7 @@ class _Web:
         }
         self._page = pages.StatusPage(**shown)
         self._task_page = task_page.TaskPage(**shown)
+        self._missing_page = task_page.MissingPage(version=sources.version, telemetry_path=sources.telemetry_path)
 
     async def metrics(self, request: Request) -> Response:
         """The exposition; never an error, unless many choose different names at once."""
@@ -116,12 +125,12 @@ class _Web:
         return _answer(body, form.content_type, packed=packed, vary="Accept, Accept-Encoding")
 
     async def status(self, request: Request) -> Response:
-        """The status page, which asks to be loaded again unless `?refresh=off`."""
-        packed, refreshes = _wants_gzip(request), request.query_params.get("refresh") != "off"
-        render = partial(self._page.render, refreshes=refreshes)
-        body = await self._shared.get(("page", refreshes, packed), partial(self._show, render, packed=packed))
+        """The status page, of all tasks or of some, which asks to be loaded again unless `?refresh=off`."""
+        packed, choice = _wants_gzip(request), choose(request.query_params)
+        show = partial(self._show, partial(self._page.render, choice=choice), packed=packed)
+        body = await self._shared.get(("page", choice, packed), show, is_chosen=choice.is_own)
         response = _answer(body, "text/html; charset=utf-8", packed=packed)
-        response.headers.update(self._page.headers(refreshes=refreshes))
+        response.headers.update(self._page.headers(refreshes=choice.refreshes))
         return response
 
     async def tasks(self, request: Request) -> Response:
@@ -130,21 +139,31 @@ class _Web:
         return _answer(body, "application/json", packed=packed)
 
     async def task_page(self, request: Request) -> Response:
-        """One task explained; 404 where there is none."""
-        response = await self._task(request, self._task_page.render, "text/html; charset=utf-8")
+        """One task explained; 404 and why where there is none."""
+        response = await self._task(request, self._task_page.render, "text/html; charset=utf-8", self._missing)
         if response.status_code == HTTPStatus.OK:
             response.headers.update(self._task_page.headers())
         return response
 
     async def task_json(self, request: Request) -> Response:
-        return await self._task(request, listing.render_explained, "application/json")
+        return await self._task(request, listing.render_explained, "application/json", partial(_say, status=404))
 
-    async def _task(self, request: Request, render: Callable[[Explanation], bytes], content_type: str) -> Response:
+    def _missing(self, why: str) -> Response:
+        headers = {**HEADERS, **self._missing_page.headers(), "Content-Type": "text/html; charset=utf-8"}
+        return Response(self._missing_page.render(why), 404, headers)
+
+    async def _task(
+        self,
+        request: Request,
+        render: Callable[[Explanation], bytes],
+        content_type: str,
+        missing: Callable[[str], Response],
+    ) -> Response:
         report, packed = self._sources.report(), _wants_gzip(request)
         asked = (request.path_params["account"], request.path_params["task_id"])
         known = next((task for task in report.tasks if (task.account, task.task_id) == asked), None)
         if known is None:
-            return PlainTextResponse("Not Found", 404, HEADERS)
+            return missing(task_page.why_missing(report, asked[0]))
         show = partial(self._tell, report, known, render, packed=packed)
         body = await self._shared.get((content_type, *asked, packed), show, is_chosen=True)
         return _answer(body, content_type, packed=packed)
@@ -161,19 +180,22 @@ class _Web:
 
     async def config(self, _request: Request) -> Response:
         """The configuration in effect."""
-        text = self._sources.config_text().encode("utf-8", "replace")
-        return Response(text, headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8"})
+        render = partial(self._write_config, self._sources.config())
+        body = await self._shared_config.get("config", render)
+        return Response(body, headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8"})
 
     async def reload(self, request: Request) -> Response:
         """Answers when the configuration has been reloaded, or could not be."""
         if self._sources.reload is None:
-            return PlainTextResponse("Lifecycle API is not enabled.", 403, HEADERS)
+            return _say("Lifecycle API is not enabled.", status=403)
         if not _BY_BROWSERS.isdisjoint(request.headers):
-            return PlainTextResponse("Reloading is not for browsers.", 403, HEADERS)
+            return _say("Reloading is not for browsers.", status=403)
         reason = await self._sources.reload()
-        return PlainTextResponse(
-            f"failed to reload config: {reason}" if reason else "", 500 if reason else 200, HEADERS
-        )
+        return _say(f"failed to reload config: {reason}", status=500) if reason else Response(headers=HEADERS)
+
+    async def _write_config(self, config: object) -> bytes:
+        text = await self._shared.in_thread(self._sources.config_text, config)
+        return text.encode("utf-8", "replace")
 
     def _moment(self) -> Report | None:
         """An equal report means the same second and no news: one rendering serves."""
@@ -212,6 +234,11 @@ class _Web:
 
     async def _packed(self, body: bytes, *, packed: bool) -> bytes:
         return await self._shared.in_thread(exposition.compress, body) if packed else body
+
+
+def _say(text: str, *, status: int) -> Response:
+    """A line for whoever asks in a shell."""
+    return PlainTextResponse(f"{text}\n", status, HEADERS)
 
 
 def _wants_gzip(request: Request) -> bool:

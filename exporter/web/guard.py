@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse
 
 from exporter.config import ConfigError
+from exporter.metrics import Refusal
 from exporter.web.auth import BusyError, Passwords, parse_basic
 from exporter.web.routing import HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from exporter.config.web_values import RateLimit, WebConfig
     from exporter.web.web_file import WebFile
+
+_ANSWERS: dict[Refusal, tuple[int, str, dict[str, str]]] = {
+    Refusal.WEB_CONFIG: (500, "Internal error; the exporter's log says more.", {}),
+    Refusal.RATE_LIMIT: (429, "Too Many Requests", {}),
+    Refusal.PASSWORDS: (503, "Too many passwords wait to be checked", {"Retry-After": "1"}),
+    Refusal.UNAUTHORIZED: (401, "Unauthorized", {"WWW-Authenticate": "Basic"}),
+}
 
 
 class Bucket:
@@ -43,11 +51,15 @@ class Bucket:
 class Guard:
     """An application that is only reached as the web config file allows; no route is left out, health neither.
 
+    `on_refused` hears of each request that it does not let through.
     Raises ConfigError when it is made with a file that is invalid. One that becomes invalid refuses every request.
     """
 
-    def __init__(self, app: ASGIApp, web_file: WebFile) -> None:
+    def __init__(
+        self, app: ASGIApp, web_file: WebFile, *, on_refused: Callable[[Refusal], object] = lambda _: None
+    ) -> None:
         self._app = app
+        self._on_refused = on_refused
         self._web_file = web_file
         self._passwords = Passwords()
         self._last_good = web_file.current()
@@ -62,9 +74,9 @@ class Guard:
         try:
             self._last_good = config = self._web_file.current()
         except ConfigError:
-            return _refusal("Internal error; the exporter's log says more.", 500)
+            return self._answer(Refusal.WEB_CONFIG)
         if not self._has_token():
-            return _refusal("Too Many Requests", 429)
+            return self._answer(Refusal.RATE_LIMIT)
         return await self._unauthorized(scope, config) if config.users else None
 
     def _has_token(self) -> bool:
@@ -81,12 +93,13 @@ class Guard:
             if credentials is not None and await self._passwords.accept(credentials, config.users):
                 return None
         except BusyError:
-            return _refusal("Too many passwords wait to be checked", 503, {"Retry-After": "1"})
-        return _refusal("Unauthorized", 401, {"WWW-Authenticate": "Basic"})
+            return self._answer(Refusal.PASSWORDS)
+        return self._answer(Refusal.UNAUTHORIZED)
 
-
-def _refusal(words: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return PlainTextResponse(words, status, {**HEADERS, **(headers or {})})
+    def _answer(self, refusal: Refusal) -> Response:
+        self._on_refused(refusal)
+        status, words, headers = _ANSWERS[refusal]
+        return PlainTextResponse(f"{words}\n", status, {**HEADERS, **headers})
 
 
 def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from exporter.explain import Explanation, Lenience, NearChange, Turn
-    from exporter.model import AccountReport, Report, TaskReport
+    from exporter.model import AccountReport, LastReload, Report, TaskReport
 
 
 def render(report: Report) -> bytes:
     """UTF-8 JSON. Instants are RFC 3339 in UTC, spans seconds, ids text; null is what is not known."""
     document = {
         "at": _instant(report.at),
+        "configuration": _configuration(report.last_reload),
         "accounts": [_account(each) for each in report.accounts],
         "tasks": [_task(each) for each in report.tasks],
     }
@@ -39,11 +40,23 @@ def _seconds(span: timedelta | None) -> float | None:
     return None if span is None else span.total_seconds()
 
 
+def _configuration(last: LastReload | None) -> dict[str, object] | None:
+    """How the newest attempt to load it went; one that failed has left the one of `loaded_at` in force."""
+    if last is None:
+        return None
+    return {
+        "last_reload_successful": last.successful,
+        "last_reload_at": _instant(last.tried_at),
+        "loaded_at": _instant(last.success_at),
+    }
+
+
 def _account(account: AccountReport) -> dict[str, object]:
     return {
         "name": account.name,
         "interval_seconds": _seconds(account.interval),
         "up": account.up,
+        "access_key_readable": account.key_readable,
         "polled": account.polled,
         "last_failure_reason": account.last_reason,
         "last_failure_detail": account.last_detail or None,

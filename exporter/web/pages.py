@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from exporter.model import Problem, State
+from exporter.judge import MOST_MISSED
+from exporter.model import Problem, Reason, State
 from exporter.report import TROUBLE, by_trouble
+from exporter.web.choice import Choice
+from exporter.web.moments import Moments
 from exporter.web.page import Page
 from exporter.web.task_page import task_path
 from exporter.web.words import (
@@ -27,11 +30,12 @@ from exporter.web.words import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.model import AccountReport, Report, TaskReport
+    from exporter.model import AccountReport, LastReload, Report, TaskReport
 
 MAX_ROWS = 500
 REFRESH_SECONDS = 15
 NOTABLE_SKEW = timedelta(seconds=5)
+ALL = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,37 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many tasks are in a state, and where they are."""
+
+    state: State
+    words: str
+    number: int
+    link: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A configuration that was refused, and the one that is in force."""
+
+    at: Stamp
+    in_force: Stamp
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One account."""
 
     name: str
+    link: str | None  # to its tasks, where there are others
     status: str  # up, down, waiting: also its CSS class
     status_words: str
     last_success: Stamp | None
     tasks: int | None
     interval: str
     failure: str | None
+    key: str | None  # what is wrong with the access key, where the polls go on
     blocked_until: Stamp | None
     skew: str | None
     dropped: int
@@ -86,24 +111,30 @@ class StatusPage(Page):
 
     def __init__(self, *, version: str, telemetry_path: str, external_url: str = "") -> None:
         canonical = f"{external_url}/" if external_url else None
-        super().__init__("status.html", version=version, metrics_link=telemetry_path.lstrip("/"), canonical=canonical)
+        metrics_link = telemetry_path.lstrip("/")
+        super().__init__("status.html", has_form=True, version=version, metrics_link=metrics_link, canonical=canonical)
 
-    def render(self, report: Report, *, refreshes: bool = True) -> bytes:
-        return self.fill(**view(report), refreshes=refreshes)
+    def render(self, report: Report, *, choice: Choice = ALL) -> bytes:
+        return self.fill(**view(report, choice))
 
     def headers(self, *, refreshes: bool = True) -> dict[str, str]:
         """The page's own headers: what a browser may do with it, and when it asks again."""
         return {**super().headers(), "Refresh": str(REFRESH_SECONDS)} if refreshes else super().headers()
 
 
-def view(report: Report) -> dict[str, object]:
-    """What the template shows, in its order."""
-    ranked = sorted(report.tasks, key=by_trouble)
+def view(report: Report, choice: Choice = ALL) -> dict[str, object]:
+    """What the template shows, in its order. The headline is about all tasks, whichever are chosen."""
+    ranked = sorted(filter(choice.takes, report.tasks), key=by_trouble)
     states = Counter(each.verdict.state for each in report.tasks)
     return {
         "at": _stamp(report.at, f"{report.at:%H:%M:%S} UTC"),
-        "cards": [_card(each, report.at) for each in report.accounts],
-        "counts": [(state, STATE_WORDS[state], states[state]) for state in TROUBLE],
+        "refused": _refused(report.last_reload, report.at),
+        "cards": [_card(each, report, choice) for each in report.accounts],
+        "counts": list(_counts(report, choice)),
+        "choice": choice,
+        "other_refresh": replace(choice, refreshes=not choice.refreshes).link(),
+        "everything": Choice(refreshes=choice.refreshes).link(),
+        "watched": len(report.tasks),
         "headline": _headline(states),
         "missed": states[State.MISSED],
         "rows": [_row(each, report.at) for each in ranked[:MAX_ROWS]],
@@ -121,17 +152,40 @@ def _headline(states: Mapping[State, int]) -> str:
     return f"No missed run among {count_of(total, 'task')}" if total else "No task to watch yet"
 
 
-def _card(account: AccountReport, now: datetime) -> Card:
+def _counts(report: Report, choice: Choice) -> Iterator[Count]:
+    states = Counter(each.verdict.state for each in filter(choice.is_among, report.tasks))
+    for state in TROUBLE:
+        link = choice.toggled(state).link()
+        yield Count(state, STATE_WORDS[state], states[state], link, chosen=choice.state == state)
+
+
+def _refused(last: LastReload | None, now: datetime) -> Refused | None:
+    if last is None or last.successful:
+        return None
+    return Refused(_time_of_day(last.tried_at, now), _time_of_day(last.success_at, now))
+
+
+def _time_of_day(at: datetime, now: datetime) -> Stamp:
+    """In UTC; with its date where that is not today's."""
+    day = "" if at.date() == now.date() else f"{at:%a %d %b}, "
+    return _stamp(at, f"{day}{at:%H:%M:%S} UTC")
+
+
+def _card(account: AccountReport, report: Report, choice: Choice) -> Card:
+    now = report.at
+    own = replace(choice, account="" if choice.account == account.name else account.name)
     status = "waiting" if not account.polled else "up" if account.up else "down"
     blocked, skew = account.blocked_until_at, account.clock_skew
     return Card(
         name=account.name,
+        link=own.link() if len(report.accounts) > 1 else None,
         status=status,
         status_words={"waiting": "First poll pending", "up": "Up", "down": "Poll failing"}[status],
         last_success=_relative(account.last_success_at, now),
         tasks=account.tasks,
         interval=span_words(account.interval),
         failure=_failure(account),
+        key=_key(account),
         blocked_until=_relative(blocked, now) if blocked and blocked > now else None,
         skew=skew_words(skew) if skew is not None and abs(skew) >= NOTABLE_SKEW else None,
         dropped=account.dropped,
@@ -144,6 +198,13 @@ def _failure(account: AccountReport) -> str | None:
         return None
     detail = f": {account.last_detail}" if account.last_reason in TELLING else ""
     return REASON_WORDS[account.last_reason] + detail
+
+
+def _key(account: AccountReport) -> str | None:
+    """Nothing where it is what the polls fail for: that says more already."""
+    if account.key_readable or account.last_reason is Reason.KEY:
+        return None
+    return "The access key cannot be read; the one that was read before is in use"
 
 
 def _common(account: AccountReport) -> str | None:
@@ -178,7 +239,7 @@ def _row(known: TaskReport, now: datetime) -> Row:
 def _reasons(known: TaskReport, now: datetime) -> Iterator[str]:
     """The rule that decided, what is wrong, and the times that matter to it."""
     verdict, task = known.verdict, known.task
-    yield sentence(verdict.rule)
+    yield _missed(known, now) or sentence(verdict.rule)
     if known.schedule_error:
         yield sentence(known.schedule_error)
     if verdict.deadline_at and verdict.state in (State.DUE, State.MISSED):
@@ -187,6 +248,16 @@ def _reasons(known: TaskReport, now: datetime) -> Iterator[str]:
         yield f"Unusable: {', '.join(sorted(task.bad_fields))}."
     if known.fetched_at and (known.fetch_success is False or Problem.STALE in verdict.problems):
         yield f"Last fetched {ago(known.fetched_at, now)}."
+
+
+def _missed(known: TaskReport, now: datetime) -> str:
+    """Which runs are missing; empty where none is."""
+    verdict = known.verdict
+    if verdict.state is not State.MISSED or verdict.fire is None:
+        return ""
+    first, others = Moments(now, _zone(known)).short(verdict.fire.earliest_at), (verdict.consecutive or 1) - 1
+    least = "at least " if others + 1 >= MOST_MISSED else ""
+    return f"Missed the run of {first}{f' and {least}{others:,} since' if others else ''}."
 
 
 def _zone(known: TaskReport) -> ZoneInfo | None:

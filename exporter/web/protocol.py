@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -14,60 +12,33 @@ import structlog
 from starlette.responses import PlainTextResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from exporter.metrics import Refusal
 from exporter.web import tls
+from exporter.web.limits import LATE, Phase
 from exporter.web.routing import HEADERS
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import uvicorn
     from starlette.types import Message, Receive, Scope, Send
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
+    from exporter.web.limits import Limits
+
 _PIECE_BYTES = 32 * 1024  # of an answer; little more of it is ever copied for one client
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER's: on, for no time
 _GULP_BYTES = 4 * 1024  # of a request; h11 looks at a header's size only between two of them
 _BROKEN = PlainTextResponse("Internal Server Error", 500, {**HEADERS, "Connection": "close"})
 _REFUSED = PlainTextResponse("Bad Request", 400, {**HEADERS, "Connection": "close"})
+_STATUS = {
+    Refusal.BAD_REQUEST: HTTPStatus.BAD_REQUEST,
+    Refusal.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Refusal.FULL: HTTPStatus.SERVICE_UNAVAILABLE,
+}
 _log = structlog.get_logger()
-
-
-class Phase(StrEnum):
-    """What a connection waits for. All but the last are the client's to end, and have a deadline."""
-
-    HEAD = "head"  # a request that has begun, or the first one, to the end of its header
-    BODY = "body"
-    READER = "reader"  # the client, to take the rest of its answer
-    IDLE = "idle"  # the next request, of which nothing has come yet
-    OURS = "ours"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a client may take of us. Seconds are those of the event loop's clock, each for a phase as a whole.
-
-    Of its own time a client may use 30 s for one request. Idle connections outlive the 15 s between two scrapes of
-    a Prometheus that is in a hurry.
-    """
-
-    connections: int = 256  # asyncio keeps 256 KiB for each that speaks TLS
-    handshake_seconds: float = 5.0
-    head_seconds: float = 5.0
-    body_seconds: float = 10.0
-    reader_seconds: float = 15.0
-    idle_seconds: float = 20.0
-    request_bytes: int = 64 * 1024  # of which h11 allows the header 16 KiB
-
-    def seconds(self, phase: Phase) -> float | None:
-        """How long a connection may stay in it; None for as long as we need."""
-        return {
-            Phase.HEAD: self.head_seconds,
-            Phase.BODY: self.body_seconds,
-            Phase.READER: self.reader_seconds,
-            Phase.IDLE: self.idle_seconds,
-        }.get(phase)
 
 
 class Protocol(H11Protocol):
@@ -75,14 +46,23 @@ class Protocol(H11Protocol):
 
     So is, when there are too many, the one that we have waited for longest: a newcomer finds a place unless all
     are at our own work, and it is told to come again if they are. A client whose certificate has none of the allowed
-    names is dropped before it is read.
+    names is dropped before it is read. `on_refused` hears of each once.
     """
 
-    def __init__(self, config: uvicorn.Config, server_state: ServerState, *, limits: Limits) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        *,
+        limits: Limits,
+        on_refused: Callable[[Refusal], object],
+    ) -> None:
         super().__init__(config, server_state, app_state={})
         self._application = self.app
         self.app = self._answer
         self._limits = limits
+        self._on_refused = on_refused
+        self._is_refused = self._is_dropped = False
         self._received_bytes = 0  # of the request under way
         self._lagging: RequestResponseCycle | None = None  # the answer of which the client once left much unread
         self._state: tuple[Phase, RequestResponseCycle | None] = (Phase.OURS, None)
@@ -96,20 +76,20 @@ class Protocol(H11Protocol):
         session = transport.get_extra_info("ssl_object")
         if session is not None and not tls.permits(session):
             _log.warning("Refused a client certificate without any of the allowed names")
-            transport.abort()
+            self.drop(Refusal.BAD_CERTIFICATE)
         elif not self._find_place():
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            self._refuse(Refusal.FULL)
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unset_keepalive_if_required()  # which uvicorn does only for a connection that ended well
-        self._wait(None)
+        self._wait(Phase.OURS)
 
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)
         if self._received_bytes > self._limits.request_bytes:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            self._refuse(Refusal.TOO_LARGE)
         for start in range(0, len(data), _GULP_BYTES):
             if not self.transport.is_closing():
                 super().data_received(data[start : start + _GULP_BYTES])
@@ -126,44 +106,56 @@ class Protocol(H11Protocol):
         self._look()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which are not needed
-        self._refuse(HTTPStatus.BAD_REQUEST)
+        self._refuse(Refusal.BAD_REQUEST)
 
-    def drop(self) -> None:
+    def drop(self, refusal: Refusal) -> None:
+        self._count(refusal)
         connection = self.transport.get_extra_info("socket")
         if self._state[0] is Phase.READER and connection is not None:
             # Or the kernel would go on offering what is unread, for minutes and on our memory's account.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._is_dropped = True
+        self._wait(Phase.OURS)
         self.transport.abort()
 
     def _find_place(self) -> bool:
         others = [each for each in self.connections if isinstance(each, Protocol) and each is not self]
-        staying = [each for each in others if not each.transport.is_closing()]
+        # Who is only to take the last of its answer stays too: it holds a descriptor, and what it has not taken.
+        staying = [each for each in others if not each._is_dropped]
         waiting = [(each.waiting_since_seconds, each) for each in staying if each.waiting_since_seconds is not None]
         has_room = len(staying) < self._limits.connections
         if waiting and not has_room:
-            min(waiting, key=lambda each: each[0])[1].drop()
+            min(waiting, key=lambda each: each[0])[1].drop(Refusal.DISPLACED)
         return has_room or bool(waiting)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _count(self, refusal: Refusal) -> None:
+        """Once: who is slow to take a refusal was refused for something else."""
+        if not self._is_refused:
+            self._is_refused = True
+            self._on_refused(refusal)
+
+    def _refuse(self, refusal: Refusal) -> None:
         """In fixed words, if an answer is still to come; the application's own is not sent any more."""
         can_tell = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing()
         if can_tell:
-            self.transport.write(_refusal(status, self.server_state.default_headers))
+            self._count(refusal)
+            self.transport.write(_refusal(_STATUS[refusal], self.server_state.default_headers))
             self.transport.close()
         else:
-            self.drop()
+            self.drop(refusal)
 
     def _look(self) -> None:
         """Gives the client a new deadline when it is waited for in another way than before."""
         state = (self._phase(), self.cycle)
-        if state != self._state:
+        if state != self._state and not self._is_dropped:
             self._state = state
-            self._wait(self._limits.seconds(state[0]))
+            self._wait(state[0])
 
-    def _wait(self, seconds: float | None) -> None:
+    def _wait(self, phase: Phase) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.drop)
+        seconds = self._limits.seconds(phase)
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.drop, LATE[phase])
         self.waiting_since_seconds = None if seconds is None else self.loop.time()
 
     def _phase(self) -> Phase:
@@ -190,7 +182,10 @@ class Protocol(H11Protocol):
                 self.cycle.disconnected = self.cycle.disconnected or self.transport.is_closing()
                 await send(piece)
 
-        answer = _REFUSED if _is_ambiguous(scope) else self._application
+        answer = self._application
+        if _is_ambiguous(scope):
+            self._count(Refusal.BAD_REQUEST)
+            answer = _REFUSED
         try:
             await answer(scope, receive, send_in_pieces)
         except Exception:

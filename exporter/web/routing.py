@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 
+from exporter.metrics import Refusal
 from exporter.web.shared import CrowdError
 
 if TYPE_CHECKING:
@@ -53,10 +54,16 @@ class ExactRoute(Route):
 async def refuse(_request: Request, error: Exception) -> Response:
     """404 and 405 in fixed words: nothing of the request comes back."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    return PlainTextResponse(error.detail, error.status_code, {**HEADERS, **(error.headers or {})})
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, {**HEADERS, **(error.headers or {})})
 
 
-def guarded(endpoint: Endpoint, on_error: Callable[[str], None], where: str = "page") -> Endpoint:
+def guarded(
+    endpoint: Endpoint,
+    *,
+    on_error: Callable[[str], None],
+    on_refused: Callable[[Refusal], object],
+    where: str = "page",
+) -> Endpoint:
     """An endpoint whose bugs end here: counted and told as `where`, and answered with a plain 500.
 
     What has to wait for others is a 503, and no bug.
@@ -66,6 +73,7 @@ def guarded(endpoint: Endpoint, on_error: Callable[[str], None], where: str = "p
         try:
             return await endpoint(request)
         except CrowdError:
+            on_refused(Refusal.CROWD)
             return PlainTextResponse("Too much is asked for at once", 503, {**HEADERS, "Retry-After": "1"})
         except Exception:  # noqa: BLE001 - the top of a request
             on_error(where)

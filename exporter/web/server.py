@@ -11,26 +11,32 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from exporter.web import tls
+from exporter.web.door import Door
 from exporter.web.guard import Guard
-from exporter.web.protocol import Limits, Protocol
+from exporter.web.limits import Limits
+from exporter.web.protocol import Protocol
 from exporter.web.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from starlette.types import ASGIApp
 
+    from exporter.metrics import Refusal
     from exporter.web.web_file import WebFile
 
 
 class _Guest(uvicorn.Server):
     """uvicorn without its signal handlers, and with an end that comes when asked and leaves nothing open."""
 
-    def __init__(self, config: uvicorn.Config, *, limits: Limits) -> None:
+    def __init__(self, config: uvicorn.Config, *, limits: Limits, on_refused: Callable[[Refusal], object]) -> None:
         super().__init__(config)
         self._limits = limits
+        self._on_refused = on_refused
+        self._door = Door(self._protocol, limits=limits, on_refused=on_refused)
+        self.servers = []  # asyncio's, of which there are none
         self.asked_to_stop = asyncio.Event()
 
     @contextlib.contextmanager
@@ -38,26 +44,17 @@ class _Guest(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """What uvicorn's own does for sockets that are there, with a deadline for the handshake."""
+        """What uvicorn's own does for sockets that are there, by a door of ours."""
         await self.on_tick(0)  # sets the Date header, before the first answer can need it
-        loop = asyncio.get_running_loop()
-        handshake_seconds = None if self.config.ssl is None else self._limits.handshake_seconds
-        self.servers = []
-        for listener in sockets or ():
-            self.servers.append(
-                await loop.create_server(
-                    self._protocol,
-                    sock=listener,
-                    backlog=self.config.backlog,
-                    ssl=self.config.ssl,
-                    ssl_handshake_timeout=handshake_seconds,
-                    ssl_shutdown_timeout=handshake_seconds,
-                )
-            )
+        self._door.open(sockets or (), tls=self.config.ssl, backlog=self.config.backlog)
         self.started = True
 
     def _protocol(self) -> Protocol:
-        return Protocol(self.config, self.server_state, limits=self._limits)
+        return Protocol(self.config, self.server_state, limits=self._limits, on_refused=self._on_refused)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._door.close()
+        await super().shutdown(sockets)
 
     async def main_loop(self) -> None:
         """Once a second, for the Date header, and at once when asked to stop."""
@@ -68,8 +65,7 @@ class _Guest(uvicorn.Server):
 
     def abort(self) -> None:
         """Drops whatever is still open: who has not read the answer by now will not."""
-        for listener in getattr(self, "servers", []):
-            listener.close()
+        self._door.abort()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
@@ -78,7 +74,8 @@ class Server:
     """An ASGI application served on sockets that `bind` made, inside the running event loop.
 
     With a `web_file` its TLS, users, headers and rate limit stand before the application; without one `ssl_context`
-    may make it HTTPS. What a client can take of it is bounded by `limits`.
+    may make it HTTPS. What a client can take of it is bounded by `limits`; `on_refused` hears of each that is turned
+    away or cut off.
     Raises ConfigError and TlsError for a web file that cannot be used.
     """
 
@@ -91,19 +88,20 @@ class Server:
         ssl_context: ssl.SSLContext | None = None,
         stop_seconds: int = 3,
         limits: Limits | None = None,
+        on_refused: Callable[[Refusal], object] = lambda _: None,
         date_header: bool = True,
     ) -> None:
         if web_file is not None:
-            app = Guard(app, web_file)
+            app = Guard(app, web_file, on_refused=on_refused)
             ssl_context = None if web_file.current().tls is None else tls.LiveContext(web_file)
         self.tls = ssl_context is not None
         self._sockets = list(sockets)
         self._names = [listener.getsockname() for listener in sockets]
         self._hosts = [name[:2] for name in self._names if isinstance(name, tuple)]  # not those of the file system
         limits = limits or Limits()
-        idle_seconds = math.ceil(limits.idle_seconds)
+        idle_seconds = math.ceil(limits.idle_seconds) + 1  # so that uvicorn's deadline never comes before ours
         config = _configure(app, ssl_context, stop_seconds, date_header=date_header, idle_seconds=idle_seconds)
-        self._guest = _Guest(config, limits=limits)
+        self._guest = _Guest(config, limits=limits, on_refused=on_refused)
 
     @property
     def port(self) -> int:

@@ -10,7 +10,7 @@ from exporter.web.story import render_text, tell
 
 if TYPE_CHECKING:
     from exporter.explain import Explanation
-    from exporter.model import TaskReport
+    from exporter.model import Report, TaskReport
 
 
 class TaskPage(Page):
@@ -29,6 +29,28 @@ class TaskPage(Page):
             missed=known.task.verdict.missed,
             canonical=f"{self._external_url}/{path}" if self._external_url else None,
         )
+
+
+class MissingPage(Page):
+    """Says of a task's address why nothing is there, and leads to the tasks that there are."""
+
+    def __init__(self, *, version: str, telemetry_path: str) -> None:
+        link = f"../..{telemetry_path}"
+        super().__init__("missing.html", version=version, metrics_link=link, missed=False, canonical=None)
+
+    def render(self, why: str) -> bytes:
+        return self.fill(why=why)
+
+
+def why_missing(report: Report, asked: str) -> str:
+    """Why there is no such task in the account of the name that was asked for; of that, no word comes back."""
+    account = next((each for each in report.accounts if each.name == asked), None)
+    if account is None:
+        names = ", ".join(each.name for each in report.accounts)
+        return f"No account of that name is watched here; there are: {names}."
+    if not account.polled:
+        return f"Account {account.name} has not been polled yet, so its tasks are not known."
+    return f"No such task of account {account.name} is watched here: it may be gone, excluded or watched elsewhere."
 
 
 def task_path(known: TaskReport) -> str:

@@ -10,8 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from exporter.config import json_schema
-from exporter.config.web_file import FILE, Section, Users
+from exporter.config import ClientAuth, json_schema, web_file_leaves
+from exporter.config.web_file import FILE, Section, Several, Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,15 +59,34 @@ def _keys(*names: str, **properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known(kind: object) -> dict[str, Any]:
-    """The keys of a part of the web configuration file, as the exporter reads it; it checks the values itself."""
+    """A part of the web configuration file, as the exporter reads it; it checks most of the values itself."""
     if isinstance(kind, Section):
         return _only(**{key: _known(below) for key, below in kind.keys.items()})
-    return _TEXTS if isinstance(kind, Users) else _ANY
+    if isinstance(kind, Several):
+        return _list_of(_known(kind.leaf))
+    if isinstance(kind, web_file_leaves.Named):
+        return _one_of(*kind.table)
+    if isinstance(kind, web_file_leaves.Header) and kind.values:
+        return {"type": "string", "pattern": rf"^\s*({'|'.join(kind.values)})?\s*$"}
+    return _TEXTS if isinstance(kind, Users) else _OF_THE_WEB.get(kind, _ANY)
 
 
 _TEXT = {"type": "string"}
 _NAME = {"type": "string", "minLength": 1}
 _FLAG = {"type": "boolean"}
+_OF_THE_WEB: dict[object, dict[str, Any]] = {
+    web_file_leaves.read_path: _TEXT,
+    web_file_leaves.read_pem: _TEXT,
+    web_file_leaves.read_client_auth: _one_of("", *ClientAuth),
+    web_file_leaves.read_boolean: _FLAG,
+    web_file_leaves.read_interval: {
+        "type": ["string", "integer"],
+        "minimum": 0,
+        "pattern": "^\\+?(0|([0-9.]+(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$",  # both signs of micro
+    },
+    web_file_leaves.read_san: _NAME,
+    web_file_leaves.read_burst: {"type": "integer", "minimum": 0, "maximum": web_file_leaves.MOST_BURST},
+}
 _PULL_POLICY = _one_of("Always", "IfNotPresent", "Never")
 _RESOURCES = _only(requests=_FREE, limits=_FREE, claims={"type": "array"})
 _ITEMS = _list_of(_only("key", "path", key=_NAME, path=_NAME, mode={"type": "integer"}))
@@ -138,6 +157,8 @@ _TOLD: dict[str, dict[str, Any]] = {
     "startupProbe": _PROBE,
     "dnsPolicy": _one_of("", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
     "extraArgs": _list_of({"type": "string", "pattern": "^--"}),
+    "extraEnv": _list_of(_FREE),
+    "extraVolumeMounts": _list_of(_FREE),
     "extraSecretMounts": _list_of(_only("name", "secretName", "mountPath", secretName=_NAME, **_MOUNT)),
     "extraConfigmapMounts": _list_of(_only("name", "configMap", "mountPath", configMap=_NAME, **_MOUNT)),
     "containerPort": _CONTAINER_PORT,
@@ -154,6 +175,7 @@ _TOLD: dict[str, dict[str, Any]] = {
     "service.ipFamilies": _list_of(_one_of("IPv4", "IPv6")),
     "ingress.hosts": _list_of(_NAME),
     "route.hostnames": _list_of(_NAME),
+    "networkPolicy.from": _list_of(_FREE),
     "podDisruptionBudget": _only(
         minAvailable={"type": ["integer", "string"]},
         maxUnavailable={"type": ["integer", "string"]},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from exporter.app.keys import NotedKeySource
 from exporter.config import Account, Api
 from exporter.model import PollError, Secret
+from log_lines import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 def test_every_key_that_is_read_is_told_of(tmp_path: Path) -> None:
     """Before anybody can use it, also the one that took its place, and none where none can be read."""
-    path, noted, faults = tmp_path / "key", list[Secret](), list[str]()
-    source = NotedKeySource(Account("main", access_key_file=path), tell=faults.append, note=noted.append)
+    path, noted, readable = tmp_path / "key", list[Secret](), list[bool]()
+    source = NotedKeySource(Account("main", access_key_file=path), record=readable.append, note=noted.append)
     with pytest.raises(PollError):
         source.read()
     assert [] == noted
@@ -23,7 +25,27 @@ def test_every_key_that_is_read_is_told_of(tmp_path: Path) -> None:
         path.write_text(f"{key}\n")
         assert Secret(key) == source.read() == noted[-1]
     assert [Secret("first"), Secret("second")] == noted
-    assert 2 == len(faults)
+    assert [False, True] == readable
+
+
+def test_what_is_logged_says_whether_a_key_is_in_use(tmp_path: Path) -> None:
+    """At the first start no earlier one is, and nothing is sent; later the one that was read before stays in use."""
+    path = tmp_path / "key"
+    with written() as lines:
+        source = NotedKeySource(Account("main", access_key_file=path), record=lambda _: None, note=lambda _: None)
+        for text in (None, None, "first", "", "second"):
+            if text is not None:
+                path.write_text(text)
+            with contextlib.suppress(PollError):
+                source.read()
+    fault = f'fault="access_key_file {path} cannot be read: No such file or directory"'
+    empty = f'fault="access_key_file {path} is empty or not set"'
+    assert [
+        f'level=warn msg="Cannot read the access key; no request is sent until it can be read" account=main {fault}',
+        'level=info msg="The access key can be read" account=main',
+        f'level=warn msg="Cannot read the access key; one that was read before stays in use" account=main {empty}',
+        'level=info msg="The access key can be read" account=main',
+    ] == [line.partition(" ")[2] for line in lines.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -40,5 +62,5 @@ def test_the_proxys_password_is_told_of(proxy_url: str | None, passwords: list[s
     """As it stands in the URL and as it is sent, at each use; where there is a user alone, that one."""
     noted: list[Secret] = []
     account = Account("main", access_key=Secret("key-key"), api=Api(proxy_url=proxy_url))
-    NotedKeySource(account, tell=lambda _: None, note=noted.append).read()
+    NotedKeySource(account, record=lambda _: None, note=noted.append).read()
     assert [Secret("key-key"), *map(Secret, passwords)] == noted

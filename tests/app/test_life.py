@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -43,15 +44,16 @@ async def cancelling() -> None:
     raise asyncio.CancelledError
 
 
-async def leaving_an_error() -> None:
-    """Has the event loop call what raises, so that nobody catches it."""
-    asyncio.get_running_loop().call_soon(raise_it)
+async def signalling() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
     await for_ever()
 
 
-def raise_it() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-    raise ValueError(KEY)
+async def lingering() -> None:
+    """Takes no notice of its end."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await for_ever()
+    await for_ever()
 
 
 @pytest.mark.parametrize(
@@ -87,13 +89,52 @@ def test_a_signal_ends_all_with_success(number: signal.Signals) -> None:
     assert before == [signal.getsignal(each) for each in numbers]
 
 
-def test_an_error_in_the_event_loop_is_told_by_class() -> None:
-    """What nobody caught is one line without the exception's text."""
-    with written() as lines:
-        loops = {"poller": leaving_an_error()}
-        assert 0 == asyncio.run(asyncio.wait_for(app.live_or_die(servers={}, loops=loops), PATIENCE_SECONDS))
-    assert 'level=error msg="Internal error" where="event loop" error=ValueError at=raise_it' in lines.getvalue()
-    assert KEY not in lines.getvalue()
+class Busy(Server):
+    """Its last client takes three seconds to read the answer."""
+
+    def __init__(self) -> None:
+        self.asked_to_stop = asyncio.Event()
+
+    def stop(self) -> None:
+        self.asked_to_stop.set()
+
+    async def serve(self) -> None:
+        await self.asked_to_stop.wait()
+        await asyncio.sleep(3)
+
+
+@pytest.mark.parametrize(
+    ("loop", "close_seconds", "closed_at", "left_at"),
+    [(for_ever, 2.0, 2.0, 3.0), (lingering, 2.0, 3.0, 3.0), (for_ever, 60.0, None, 4.0)],
+)
+def test_all_that_ends_shares_one_deadline(
+    loop: Callable[[], Awaitable[None]], close_seconds: float, closed_at: float | None, left_at: float
+) -> None:
+    """Closing waits neither for servers nor for long for a loop; what has not ended in four seconds is left behind."""
+    clock, ends = Clock(at("2024-06-10 12:00Z")), []
+
+    async def close() -> None:
+        await asyncio.sleep(close_seconds)
+        ends.append(asyncio.get_running_loop().time())
+
+    async def main() -> float:
+        loops = {"signal": signalling(), "loop": loop()}
+        assert 0 == await app.live_or_die(servers={"web": Busy()}, loops=loops, close=close)
+        return asyncio.get_running_loop().time()
+
+    assert left_at == clock.run(main())
+    assert [closed_at] == (ends or [None])
+
+
+def test_what_goes_wrong_at_the_end_is_raised() -> None:
+    """A bug in closing is not left to nobody."""
+
+    async def close() -> None:
+        raise ValueError(KEY)
+
+    loops = {"signal": signalling()}
+    with pytest.raises(ValueError, match=KEY):
+        asyncio.run(asyncio.wait_for(app.live_or_die(servers={}, loops=loops, close=close), PATIENCE_SECONDS))
 
 
 def test_an_answer_begun_is_finished() -> None:
@@ -166,10 +207,11 @@ def test_after_a_start_nothing_is_judged_before_the_first_answer() -> None:
     clock.run(main())
 
 
-def test_liveness_fails_when_a_loop_shows_no_life() -> None:
+@pytest.mark.parametrize("timeout", ["10s", "1m"])
+def test_liveness_fails_when_a_loop_shows_no_life(timeout: str) -> None:
     """A poll loop that has stopped makes the exporter unhealthy within a minute; one that works never."""
     clock = Clock(at("2024-06-10 11:30:20Z"))
-    scene = Scene(clock, config_text(), [stopped()])
+    scene = Scene(clock, config_text(api=f'{{base_url: "http://127.0.0.1:1", timeout: {timeout}}}'), [stopped()])
 
     async def main() -> None:
         transport = httpx.ASGITransport(scene.house.web)
@@ -178,7 +220,9 @@ def test_liveness_fails_when_a_loop_shows_no_life() -> None:
             await asyncio.sleep(3600)
             assert 200 == (await client.get("/-/healthy")).status_code
             loop.cancel()
-            await asyncio.sleep(60)
+            await asyncio.sleep(39)
+            assert 200 == (await client.get("/-/healthy")).status_code
+            await asyncio.sleep(21)
             assert 503 == (await client.get("/-/healthy")).status_code
         await scene.house.aclose()
 

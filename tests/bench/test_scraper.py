@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from soak.scraper import facts, read
 
 TASK = 'account="main",task_id="7",task_name="Shop"'

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from soak.play import Play
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 6
 NONE = ("false ones", "bad ones", "sightings of a key or a task's query", "of them with runs or misses lost or made up")
@@ -18,6 +20,15 @@ def soak(*words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'bench'}{os.pathsep}{ROOT / 'tests'}"}
     command = [sys.executable, "-m", "soak", *words]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_a_bug_in_the_log_is_found(tmp_path: Path) -> None:
+    """Also one that came after the last scrape."""
+    play = Play(tmp_path, seconds=1, seed=1)
+    bug = 'time=now level=error msg="Internal error" where=thread error=ValueError at=run:1'
+    (tmp_path / "log").write_text(f"time=now level=info msg=Polled\n{bug}\n")
+    play._search([tmp_path / "log"])
+    assert [bug] == play.notes.bugs
 
 
 @pytest.mark.real

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from soak.fleet import Fate, Life
-from soak.scraper import Shown
-from soak.truth import Truth
 
 from builders import at
 from chaos.server import Asked
 from exporter.simulator.tasks import FROZEN, NORMAL, SimTask
+from soak.fleet import Fate, Life
+from soak.scraper import Shown
+from soak.truth import Truth
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,6 +96,38 @@ def test_what_proves_nothing() -> None:
     told(overtaken, PROVABLE + 4 * SECOND, "U34-enabled-null")
     overtaken.see(END, {KEY: Shown()})
     assert [] == overtaken.unseen
+
+
+def outlasted(fault: str, seconds: int, **changes: float | None) -> Truth:
+    """A miss that was shown, then so many seconds in which nothing but a fault is told."""
+    truth = played(a_truth(), END)
+    for number in range(1, seconds + 1):
+        now = END + number * SECOND
+        truth.look(now)
+        told(truth, now, fault)
+        truth.see(now + SECOND / 2, {KEY: shown(truth, END, **changes)})
+    return truth
+
+
+@pytest.mark.parametrize("missed", [0.0, None])
+@pytest.mark.parametrize("fault", ["U8-500", "U17-captive-portal", "U22-stall-in-body", "U58-reset-in-headers"])
+def test_a_miss_that_is_lost_in_an_outage(fault: str, missed: float | None) -> None:
+    """What was proven and shown has to be shown as long as nothing but failures come, until it is stale."""
+    assert [] == outlasted(fault, 2, missed=missed).unseen
+    (told_of,) = outlasted(fault, 4, missed=missed).unseen
+    assert told_of.endswith(f"known at {PROVABLE:%X}.010000, and shown until {END + SECOND * 1.5:%X.%f}")
+    held = outlasted(fault, 58)
+    assert [] == held.unseen
+    held.see(END + 60 * SECOND, {KEY: Shown()})
+    held.see(END + 65 * SECOND, {KEY: Shown()})
+    assert [] == held.unseen
+    assert 1 == len(held.latencies)
+
+
+@pytest.mark.parametrize("fault", ["U4-404", "U34-enabled-null", "U44-reboot", "U52-old-Date", "U27-empty-object"])
+def test_a_miss_that_is_withdrawn(fault: str) -> None:
+    """What is believed instead, and what may be, ends it."""
+    assert [] == outlasted(fault, 9, missed=None).unseen
 
 
 def test_one_that_runs_again() -> None:

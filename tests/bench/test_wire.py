@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from soak.wire import weigh
 
 from builders import at
 from chaos.server import Asked
+from soak.wire import weigh
 
 NOON = at("2024-06-10 12:00Z")
 

@@ -44,6 +44,7 @@ class Fault:
     tls: bool = False
     nowhere: str = ""  # a base_url
     reason: Reason | None = None
+    told: str = ""  # what the log says besides; anything where it is empty
     state: State = State.OK
     problem: Problem | None = None
     listed: bool = False  # meets List Tasks instead of Get Task
@@ -70,11 +71,15 @@ def true_json(call: Call) -> bytes:
     return json.dumps(call.truth()[1]).encode()
 
 
+def made(make: bytes | Make, call: Call) -> bytes:
+    return make if isinstance(make, bytes) else make(call)
+
+
 def raw(make: bytes | Make) -> Play:
     """These bytes, then the end."""
 
     async def play(call: Call) -> None:
-        await call.send(make if isinstance(make, bytes) else make(call))
+        await call.send(made(make, call))
         await call.end()
 
     return play
@@ -82,9 +87,7 @@ def raw(make: bytes | Make) -> Play:
 
 def body(make: bytes | Make, *headers: str, status: str = "200 OK") -> Play:
     """A proper answer with this body."""
-    return raw(
-        lambda call: answer(make if isinstance(make, bytes) else make(call), *headers, at=call.now, status=status)
-    )
+    return raw(lambda call: answer(made(make, call), *headers, at=call.now, status=status))
 
 
 def headed(*headers: str, status: str = "200 OK") -> Play:
@@ -161,11 +164,11 @@ def flood(head: bytes, block: bytes = BLOCK) -> Play:
     return play
 
 
-def stall(head: bytes) -> Play:
-    """So much, then silence."""
+def stall(make: bytes | Make) -> Play:
+    """These bytes, then silence, without the end."""
 
     async def play(call: Call) -> None:
-        await call.send(head)
+        await call.send(made(make, call))
         await call.wait()
 
     return play

@@ -85,12 +85,15 @@ class Call:
         return 200, task.to_wire(at)
 
     async def send(self, data: bytes) -> None:
-        """Returns when the asker, or the kernel on its behalf, has taken it."""
+        """Returns when the asker, or the kernel on its behalf, has taken it. Raises ConnectionResetError when it has gone."""
         before = self._waiting()
         self.asked.sent += len(data) + before
         try:
             self.writer.write(data)
             await self.writer.drain()
+            await asyncio.sleep(0)  # drain lets nobody tell us that the asker has gone where all seems taken
+            if self.reader.at_eof():  # which drain does not tell where there is TLS
+                raise ConnectionResetError
         finally:
             self.asked.sent -= self._waiting()
 

@@ -6,7 +6,6 @@ at 12:06 is well past, each account's first task (or its list) meets its fault; 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,9 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-import httpx
-
-from builders import at, samples
+from builders import at, at_work, samples
 from chaos.certificates import Certificates
 from chaos.choosers import named
 from chaos.clock import SocketClock
@@ -30,6 +27,8 @@ from log_lines import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
+
+    import httpx
 
     from chaos.choosers import Choice
     from chaos.server import Asked, Door
@@ -167,15 +166,8 @@ class _Stage:
     async def _polling(self) -> AsyncIterator[httpx.AsyncClient]:
         self._config = parse(json.dumps(self._settings()), name="config.yaml", directory=Path())
         self._house = app.build(self._config, now=self._clock.now, host="test-host", random=Random(1).random)
-        loops = [asyncio.create_task(loop) for loop in self._house.loops().values()]
-        transport = httpx.ASGITransport(self._house.web)
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        async with at_work(self._house) as client:
             yield client
-            assert not any(loop.done() for loop in loops)
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await self._house.aclose()
 
     def _settings(self) -> dict:
         return {

@@ -10,9 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-
-from builders import at
+from builders import asking, at, at_work
 from chaos.choosers import always, by_chance
 from chaos.clock import SocketClock
 from chaos.faults import FAULTS
@@ -24,6 +22,8 @@ from exporter.config import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    import httpx
 
     from chaos.choosers import Choice
     from chaos.server import Asked
@@ -51,10 +51,6 @@ def descriptors() -> int:
 def a_house(base_url: str, now: Callable[[], datetime]) -> app.House:
     config = parse(a_config(base_url), name="config.yaml", directory=Path())
     return app.build(config, now=now, host="test-host", random=lambda: 0.5)
-
-
-def asking(house: app.House) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(house.web), base_url="http://exporter")
 
 
 def lift_blocks(house: app.House) -> None:
@@ -105,14 +101,8 @@ def test_nothing_grows_while_answers_are_broken() -> None:
         async with upstream.server:
             clock.settle()
             house = a_house(upstream.server.url, clock.now)
-            loops = [asyncio.create_task(loop) for loop in house.loops().values()]
-            async with asking(house) as client:
-                found = [await measured(upstream, house, client) for _ in range(3)]
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await house.aclose()
-        return found
+            async with at_work(house) as client:
+                return [await measured(upstream, house, client) for _ in range(3)]
 
     (_, _), (early, early_blocks), (late, late_blocks) = clock.run(main())
     assert MOST_CLOSING >= max(now - before for before, now in zip(early, late, strict=True))

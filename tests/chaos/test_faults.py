@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from chaos.faults import FAULTS
 from chaos.faults.meanings import SECRET
-from chaos.stage import ANY_KEY, CONTROL, FAULTS_FROM, LOOKS, MOST_FAULTS, NEIGHBOUR, VICTIM, play
+from chaos.stage import ANY_KEY, CONTROL, FAULTS_FROM, FAULTS_UNTIL, LOOKS, MOST_FAULTS, NEIGHBOUR, VICTIM, play
 from exporter.model import Reason, State
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def test_a_fault(plays: dict[str, Played], name: str) -> None:
         check_the_victim(look.tasks[name, VICTIM], fault)
     assert look.tasks[name, NEIGHBOUR]["state"] in neighbours_states(fault)
     check_the_wire(played, name)
+    check_the_log(played, name)
     if not fault.nowhere:
         check_that_it_is_over(played, after, name)
 
@@ -80,13 +81,27 @@ def check_the_victim(task: dict, fault: Fault) -> None:
 
 
 def check_the_wire(played: Played, name: str) -> None:
-    """Every request ended in time and was cut off at the cap; no more of them than allowed, without a cookie."""
+    """Every request ended in time and was cut off at the cap; no more of them than allowed, without a cookie.
+
+    An answer that is kept alive has all of that time, and where the connection meets its fault nothing is sent.
+    """
     fault, requests = FAULTS[name], played.asked(name)
     assert all(asked.seconds <= TIMEOUT_SECONDS for asked in requests)
+    if fault.reason is Reason.TIMEOUT:
+        assert all(asked.seconds == TIMEOUT_SECONDS for asked in requests if asked.fault)
+    if fault.door:
+        assert not [asked for asked in requests if FAULTS_FROM <= asked.at < FAULTS_UNTIL]
     assert all(asked.sent <= CAPS[fault.listed] + BUFFERS for asked in requests)
     assert all("cookie" not in asked.headers for asked in requests)
     rounds = Counter((asked.at - FAULTS_FROM) // ROUND for asked in requests if asked.fault)
     assert all(count <= MOST_ATTEMPTS for count in rounds.values())
+
+
+def check_the_log(played: Played, name: str) -> None:
+    """It says which of several faults with one reason it was."""
+    fault = FAULTS[name]
+    lines = [line for line in played.log.splitlines() if f" account={name} " in line] if fault.told else []
+    assert bool(fault.told) is any(f'reason={fault.reason} detail="{fault.told}"' in line for line in lines)
 
 
 def check_that_it_is_over(played: Played, look: Look, name: str) -> None:

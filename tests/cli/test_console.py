@@ -40,6 +40,18 @@ def test_no_core_file() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
+@pytest.mark.parametrize(("soft", "most", "expected"), [(100, 200, 200), (300, 200, 300), (100, 1 << 62, None)])
+def test_the_limit_of_files(soft: int, most: int, expected: int | None) -> None:
+    """It becomes what is wanted, or as much of it as may be; never less than before, and no privilege is touched."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+    try:
+        assert (expected or before[1]) == console.raise_file_limit(most)
+        assert (expected or before[1], before[1]) == resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 @pytest.mark.parametrize(("code", "written"), [(errno.EPIPE, True), (errno.ENOSPC, False)])
 def test_say_never_raises(code: int, written: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that has gone is no failure, a full disk is one; either way later text goes nowhere."""

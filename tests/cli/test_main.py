@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import socket
 import subprocess
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HIDDEN = "key-in-the-text"
+NO_ADDRESS = "listen address 'no': expected host:port, such as :10142, 127.0.0.1:10142 or [::1]:10142"
+DEMO_ADVICE = "; choose others with --web.listen-address and --simulator.listen-address"
 
 
 def test_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +138,55 @@ def test_a_missing_configuration(
     assert code == run(*words, "--log.level=error")
     name = "config.yaml" if words == ["check"] else "absent.yaml"
     assert ("", f"{name}: found no such file, expected a configuration file\n") == capsys.readouterr()
+
+
+MISTAKES = "absent.yaml: found no such file, expected a configuration file"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "mistakes"),
+    [
+        (1, ["--config.file=absent.yaml"], [MISTAKES]),
+        (3, ["check", "--config.file=absent.yaml"], [MISTAKES]),
+        (3, ["explain", "1", "--config.file=absent.yaml"], [MISTAKES]),
+        (3, ["lint", "--config.file=absent.yaml"], [MISTAKES]),
+        (
+            1,
+            ["--config.file=bad.yaml"],
+            [
+                "bad.yaml:1: api.timeout: found 'soon', expected a duration between 1s and 1m",
+                "bad.yaml:2: accounts: found an empty list, expected at least one item",
+            ],
+        ),
+        (
+            1,
+            ["--config.file=good.yaml", "--storage.path=absent/ledger.db"],
+            ["storage path 'absent/ledger.db': the directory does not exist"],
+        ),
+        (1, ["--config.file=good.yaml", "--web.listen-address=no"], [NO_ADDRESS]),
+        (1, ["simulate", "--web.listen-address=no"], [NO_ADDRESS]),
+        (1, ["demo", "--web.listen-address=no"], [NO_ADDRESS + DEMO_ADVICE]),
+    ],
+)
+def test_what_keeps_a_verb_from_starting_is_json_where_that_is_asked_for(
+    code: int,
+    words: list[str],
+    mistakes: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each mistake is a line at level error; no line is anything but JSON, and the code is the same."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text("api: {timeout: soon}\naccounts: []\n")
+    assert code == run(*words, "--log.level=error", "--log.format=json")
+    out, err = capsys.readouterr()
+    told = [json.loads(line.replace(f"{tmp_path}/", "")) for line in err.splitlines()]
+    assert ("", [("error", "Cannot start", mistake) for mistake in mistakes]) == (
+        out,
+        [(line["level"], line["msg"], line["err"]) for line in told],
+    )
 
 
 RUNS = {

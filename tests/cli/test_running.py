@@ -32,6 +32,12 @@ async def thrown_away():
     Broken()
     return 0
 
+async def in_the_event_loop():
+    def fail(): raise ValueError("{HIDDEN}")
+    asyncio.get_running_loop().call_soon(fail)
+    await asyncio.sleep(0)
+    return 0
+
 async def leaving_a_thread():
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     return 0
@@ -60,12 +66,18 @@ def a_bug(where: str, at: str) -> str:
         (0, "thrown_away", a_bug("interpreter", "Broken.__del__")),
         (3, "interrupted", ""),
         (3, "interrupted_while_it_sleeps", ""),
+        (0, "in_the_event_loop", a_bug('"event loop"', "in_the_event_loop.<locals>.fail")),
         (0, "leaving_a_thread", ""),
     ],
 )
 def test_every_end_has_its_code(code: int, name: str, told: str, pytestconfig: pytest.Config) -> None:
-    """The coroutine's own code, or that of failure; no traceback, and no thread that never returns, stands in the way."""
-    command = [sys.executable, "-X", "dev", "-c", f"{PROGRAM}run_to_the_end({name}(), failed=3)"]
+    """The coroutine's own code, or that of failure; no traceback, and no thread that never returns, stands in the way.
+
+    What nobody caught beside it is counted.
+    """
+    call = f"run_to_the_end({name}(), failed=3, on_bug=lambda: print('counted', flush=True))"
+    command = [sys.executable, "-X", "dev", "-c", f"{PROGRAM}{call}"]
     ended = subprocess.run(command, cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False, timeout=15)
     assert code == ended.returncode
     assert re.fullmatch(told, ended.stderr)
+    assert ("" if name == "raising" else "counted\n" * bool(told)) == ended.stdout

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from builders import samples
 from cli.runs import GOOD, run
 from exporter import __version__
 from exporter.schedule import zones_version
+from processes import running
+from served import LISTENING, get
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +39,26 @@ def test_the_lines_before_it_listens(good: Path, capsys: pytest.CaptureFixture[s
     assert starting.endswith(f'msg="Starting screenshotmax_exporter" {build_of_ours}')
     assert loaded.endswith(f'msg="Loaded config file" file={good} accounts=1')
     assert "listen address 'nowhere': expected host:port, such as :10142, 127.0.0.1:10142 or [::1]:10142" == sentence
+
+
+def test_what_nobody_catches_is_counted(good: Path, pytestconfig: pytest.Config) -> None:
+    """An error in a thread that nobody asks about shows in the metrics, under `other`."""
+    program = f"""
+import sys, threading, time
+from exporter.cli import main
+
+def fail():
+    while threading.excepthook is threading.__excepthook__:
+        time.sleep(0.01)
+    raise ValueError
+
+threading.Thread(target=fail, daemon=True).start()
+main(["--config.file={good}", "--web.listen-address=127.0.0.1:0"])
+"""
+    with running([sys.executable, "-c", program], cwd=pytestconfig.rootpath) as process:
+        url = f"http://{process.wait_for(LISTENING)[1]}"
+        process.wait_for(r'msg="Internal error" where=thread error=ValueError at=fail:')
+        assert 1 == samples(get(f"{url}/metrics").text)['screenshotmax_exporter_internal_errors_total{where="other"}']
 
 
 def test_an_address_in_use(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,3 +104,19 @@ def test_a_bad_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert 1 == run("serve", "--config.file", file, "--log.level=error")
     lines = capsys.readouterr().err.splitlines()
     assert [f"{file}:1:", f"{file}:2:"] == [line.partition(" ")[0] for line in lines]
+
+
+def test_too_few_files(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """Where no more may be open at once than a crowd of clients takes, a line says so, and it goes on."""
+    words = ("--config.file", str(tmp_path / "nowhere.yaml"))
+    ran = subprocess.run(  # a process of its own, since only the privileged can raise this limit again
+        ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh", sys.executable, "-m", "exporter", *words],
+        cwd=pytestconfig.rootpath,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    told = 'level=warn source=serve.py:[0-9]+ msg="Few files may be open at once; .*" limit=256 expected=1024\n'
+    assert 1 == len(re.findall(told, ran.stderr))
+    assert "nowhere.yaml" in ran.stderr.splitlines()[-1]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,11 @@ REQUEST = httpx.Request("GET", "https://upstream.example/v1/tasks/1")
 def run(transport: httpx.AsyncBaseTransport, *, cap: int = 10_000, now_at: datetime = NOW) -> tuple[Exchange, bytes]:
     exchange = Exchange(start_at=now_at, now=lambda: now_at, cap=cap)
     body = bytearray()
-    asyncio.run(exchange.run(transport, REQUEST, body.extend))
+
+    async def take(piece: bytes) -> None:
+        body.extend(piece)
+
+    asyncio.run(exchange.run(transport, REQUEST, take))
     return exchange, bytes(body)
 
 
@@ -28,6 +33,10 @@ def refused(transport: httpx.AsyncBaseTransport, *, cap: int = 10_000, now_at: d
     with pytest.raises(PollError) as caught:
         run(transport, cap=cap, now_at=now_at)
     return caught.value
+
+
+async def forget(_: bytes) -> None:
+    """Takes a piece for nobody."""
 
 
 class Chunks(httpx.AsyncByteStream):
@@ -112,6 +121,44 @@ def test_clock_skew(seconds: int) -> None:
     shown = seconds if seconds > 0 else seconds + 1
     expected = f"the answer's Date minus our clock is {shown} s"
     assert (Reason.CLOCK_SKEW, expected) == (error.reason, error.detail)
+
+
+@pytest.mark.parametrize(
+    ("kept_seconds", "age", "skew_seconds"),
+    [
+        (1800, "1800", 0),
+        (1800, "1740", -60 + 1),
+        (0, "1800", 0),
+        (30, "1800", -30 + 1),
+        (1800, "1900", 100),
+        (1800, "600", -1200 + 1),
+        (1800, "", -1800 + 1),
+        (-120, "1800", 120),
+        (86_400 * 365, "31536000", -86_400 * 334 + 1),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 404])
+def test_skew_of_a_caches_copy(kept_seconds: int, age: str, skew_seconds: int, status: int) -> None:
+    """A cache tells the Date of what it has kept for its Age, or its own: what agrees with neither is skewed."""
+    now_at = NOW + timedelta(seconds=kept_seconds)
+    exchange = Exchange(start_at=now_at, now=lambda: now_at, cap=10_000)
+    with contextlib.suppress(PollError):
+        asyncio.run(exchange.run(answering(date=DATE, Age=age, status=status), REQUEST, forget))
+    assert timedelta(seconds=skew_seconds) == exchange.skew
+
+
+def test_a_caches_copy_is_no_skewed_answer() -> None:
+    """What is as old as its Age says is good, and dated by it; what is older than that is not."""
+    now_at = NOW + timedelta(seconds=1800)
+    exchange, body = run(answering(date=DATE, Age="1800"), now_at=now_at)
+    assert (TASK, timedelta(seconds=1800)) == (body, exchange.age)
+    assert Reason.CLOCK_SKEW is refused(answering(date=DATE, Age="1700"), now_at=now_at).reason
+
+
+def test_no_date_is_too_late_for_an_age() -> None:
+    """The last second that a Date can name and the greatest Age are a skew like any other."""
+    late = answering(date="Fri, 31 Dec 9999 23:59:59 GMT", Age="9999999999")
+    assert Reason.CLOCK_SKEW is refused(late).reason
 
 
 def test_skew_of_an_error() -> None:

@@ -246,6 +246,27 @@ def test_a_large_list_takes_no_memory_of_its_size(element: bytes) -> None:
     assert most < 512 * KIB
 
 
+@pytest.mark.parametrize("more", ['"tasks":[[', '"more":['], ids=["element", "member"])
+@pytest.mark.parametrize("crowd", [b"[],", b'{"":0},', b"[[]],"])
+def test_a_crowd_of_arrays_and_objects_is_refused(more: str, crowd: bytes) -> None:
+    """Of more than 10,000 in one element or member no more are built, however they come in."""
+    tracemalloc.start()
+    try:
+        error = refusal(*cut(b"{" + more.encode() + crowd * (KIB * KIB // len(crowd)), 16 * KIB))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert Reason.BAD_SHAPE is error.reason
+    assert most < 5 * KIB * KIB
+
+
+def test_many_small_elements_behind_a_long_one_are_no_crowd() -> None:
+    """What counts is one element, not all that is at hand."""
+    long = b'{"id":1,"query":"' + b"x" * 270 * KIB + b'"}'
+    elements = b",".join([long, *(b'{"id":%d}' % number for number in range(2, 20_002))])
+    assert 20_001 == len(fed(*cut(b'{"tasks":[' + elements + b"]}", 16 * KIB)).tasks)
+
+
 LIST = [*'{}[]",:0-.e \n', '{"id": 1}, ', '{"tasks": [', '"a": [', '"tasks": ', "null,", "\\ud800", "9" * 50, "\ufeff"]
 
 

@@ -54,6 +54,35 @@ def test_published_task() -> None:
     assert MONTHLY == read(TASK)
 
 
+MOST = 10_000  # arrays and objects in one value
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("[" + "[]," * (MOST - 3) + "0]", None),
+        ("[" + "[]," * (MOST - 1) + "0]", Reason.BAD_SHAPE),
+        ("[" + '{"a":0},' * (MOST - 1) + "0]", Reason.BAD_SHAPE),
+        ("[" + "[[]]," * (MOST // 2) + "0]", Reason.BAD_SHAPE),
+        ('"' + "[{" * MOST + '"', None),
+        ('"' + r"\\" + '", "b": "' + r"\"[" * 2 * MOST + '"', None),
+        ("[" * 2 * MOST + "]" * 2 * MOST, Reason.BAD_JSON),
+        ("0}" + "[" * 2 * MOST, Reason.BAD_JSON),
+        ('"' + "[" * 2 * MOST, Reason.BAD_JSON),
+    ],
+    ids=["as many as may be", "arrays", "objects", "nested", "in a string", "escaped", "deep", "behind", "unended"],
+)
+def test_a_crowd_of_arrays_and_objects_is_refused(more: str, reason: Reason | None) -> None:
+    """Each takes up to thirty times its text: of more than a task can need none is built. In a string they are text."""
+    body = f'{{"id": {TASK_ID}, "more": {more}}}'.encode()
+    if reason is None:
+        assert TASK_ID == read(body).id
+    else:
+        with pytest.raises(PollError) as caught:
+            read(body)
+        assert reason is caught.value.reason
+
+
 def test_published_steps() -> None:
     """The task published at two times ran twice between them."""
     before, after = (read((SAMPLES / f"daily-task-{step}.json").read_bytes(), DAILY.id) for step in (1, 2))

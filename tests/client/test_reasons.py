@@ -91,6 +91,8 @@ def test_exception(exc: Exception, reason: Reason) -> None:
         (refused_certificate(9), "the server's certificate is refused: it is not yet valid"),
         (refused_certificate(10), "the server's certificate is refused: it has expired"),
         (refused_certificate(62), "the server's certificate is refused: it is for another host name"),
+        (refused_certificate(67), "the server's certificate is refused: its issuer's key is too weak"),
+        (refused_certificate(68), "the server's certificate is refused: a signature in its chain is too weak"),
         (refused_certificate(99), "the server's certificate is refused: OpenSSL code 99"),
         (ssl.SSLEOFError(8, "marked"), "no TLS connection could be made: handshake ended"),
     ],

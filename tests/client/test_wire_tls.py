@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import warnings
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
-from client.wires import KEY, TASK_ID, ask, ask_server, head_of, listening, saying, whole
+from client.wires import KEY, TASK_ID, an_api, an_upstream, ask, ask_server, head_of, listening, saying, whole
 from exporter.model import PollError, Reason, Task
 
 if TYPE_CHECKING:
@@ -49,79 +47,39 @@ def test_tls(
     assert not (tmp_path / "keys").exists()
 
 
-def only_tls_1_1(context: ssl.SSLContext) -> ssl.SSLContext:
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the point is that it is old
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    return context
-
-
-def test_old_tls_is_refused(authority: trustme.CA, ca_file: Path) -> None:
-    """A server that speaks TLS 1.1 at most, and would to others, is not spoken to."""
-    lenient = only_tls_1_1(ssl.create_default_context(cafile=ca_file))
-
-    async def premise(port: int) -> None:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=lenient)
-        except OSError:
-            pytest.skip("OpenSSL here speaks no TLS 1.1")
-        writer.transport.abort()
-
-    async def once() -> Task | PollError:
-        async with listening(saying(whole()), ssl=only_tls_1_1(server_context(authority))) as port:
-            await premise(port)
-            return await ask(f"https://127.0.0.1:{port}", ca_file=ca_file)
-
-    error = asyncio.run(once())
-    assert isinstance(error, PollError)
-    assert Reason.TLS is error.reason
-
-
 def test_unknown_authority(authority: trustme.CA) -> None:
     """Without `ca_file` only the public authorities are trusted."""
     error = ask_server(saying(whole()), scheme="https", context=server_context(authority))
     assert (Reason.TLS, "the server's certificate is refused: its issuer is unknown") == (error.reason, error.detail)
 
 
-PAST = {"not_before": datetime(2020, 1, 1, tzinfo=UTC), "not_after": datetime(2021, 1, 1, tzinfo=UTC)}
-FUTURE = {"not_before": datetime(2120, 1, 1, tzinfo=UTC), "not_after": datetime(2121, 1, 1, tzinfo=UTC)}
-
-
-@pytest.mark.parametrize(
-    ("names", "options", "fault"),
-    [
-        (["127.0.0.2"], {}, "it is for another address"),
-        (["upstream.example"], {}, "it is for another address"),
-        (["127.0.0.1"], PAST, "it has expired"),
-        (["127.0.0.1"], FUTURE, "it is not yet valid"),
-    ],
-)
-def test_bad_certificate(
-    authority: trustme.CA, ca_file: Path, names: list[str], options: dict[str, datetime], fault: str
-) -> None:
-    """A certificate that does not fit is refused before the key is sent, and the sentence says what is wrong."""
-    heard: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read())
-
-    context = server_context(authority, *names, **options)
-    error = ask_server(serve, scheme="https", context=context, ca_file=ca_file)
-    assert (Reason.TLS, f"the server's certificate is refused: {fault}") == (error.reason, error.detail)
-    assert not any(heard)
-
-
-def test_plain_http_on_the_tls_port() -> None:
-    """A server that speaks no TLS is a TLS failure."""
+def test_a_ca_file_that_is_replaced_breaks_nothing(authority: trustme.CA, ca_file: Path) -> None:
+    """What is under way when other authorities come is answered, and so is what is asked then; the new ones count."""
+    asked, answer = asyncio.Semaphore(0), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await head_of(reader)
+        asked.release()
+        await answer.wait()
+        writer.write(whole())
         await writer.drain()
         await reader.read()
 
-    assert Reason.TLS is ask_server(serve, scheme="https").reason
+    async def once() -> list[Any]:
+        async with listening(serve, ssl=server_context(authority)) as port:
+            upstream = an_upstream(an_api(f"https://127.0.0.1:{port}", ca_file=ca_file))
+            asking = []
+            for pem in (authority, trustme.CA(), authority):
+                pem.cert_pem.write_to_path(ca_file.with_suffix(".new"))
+                ca_file.with_suffix(".new").replace(ca_file)
+                asking += [asyncio.create_task(upstream.get_task(TASK_ID)) for _ in range(2)]
+                await (asked.acquire() if pem is authority else asyncio.wait(asking[-2:]))
+            answer.set()
+            found = await asyncio.gather(*asking, return_exceptions=True)
+            await upstream.aclose()
+        return [each.reason if isinstance(each, PollError) else each.value.id for each in found]
+
+    assert [TASK_ID, TASK_ID, Reason.TLS, Reason.TLS, TASK_ID, TASK_ID] == asyncio.run(once())
 
 
 def test_configured_proxy_does_not_see_the_key(authority: trustme.CA, ca_file: Path) -> None:

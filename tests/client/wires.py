@@ -147,7 +147,3 @@ def saying(answer: bytes) -> Serve:
         await reader.read()
 
     return serve
-
-
-async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    await reader.read()

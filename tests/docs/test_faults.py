@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from documents import HEADING, ROOT, first_column, prose, read, rows, section, spans
+from exporter.config import Poll
 from exporter.model import Problem, Reason
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOCUMENT = "docs/faults.md"
+MINUTE = timedelta(minutes=1)
 CASES = {  # section -> letter, and the numbers of its first and last case
     "Upstream: status codes": ("U", 1, 16),
     "Upstream: body and meaning": ("U", 17, 55),
@@ -37,6 +41,7 @@ VALUES = {  # family -> the heading of docs/metrics.md under which its label's v
     "screenshotmax_task_state": "`state`",
     "screenshotmax_task_problem": "`reason` of `screenshotmax_task_problem`",
     "screenshotmax_poll_failures_total": "`reason` of `screenshotmax_poll_failures_total`",
+    "screenshotmax_exporter_http_refused_total": "`reason` of `screenshotmax_exporter_http_refused_total`",
     "screenshotmax_exporter_internal_errors_total": "`where`",
 }
 OF_PROMETHEUS = {"scrape_duration_seconds"}
@@ -57,6 +62,30 @@ def test_each_case_has_its_row(title: str) -> None:
 def test_no_section_is_passed_over() -> None:
     """The sections above are those of the document."""
     assert list(CASES) == [title for level, title in HEADING.findall(prose(read(DOCUMENT))) if level == "##"]
+
+
+def test_the_minutes_of_an_outage_are_those_of_defaults_and_rules() -> None:
+    """What becomes stale when, and each alert: what its rule looks back and waits, and the minute of the first failure."""
+    alerts = {
+        rule["alert"].removeprefix("ScreenshotMAX"): rule
+        for group in yaml.safe_load(read("monitoring/rules/alerts.yaml"))["groups"]
+        for rule in group["rules"]
+    }
+    poll, first = Poll(), 1
+
+    def minutes(alert: str, looks_back: str) -> int:
+        assert looks_back in alerts[alert]["expr"]
+        return int(alerts[alert]["for"].removesuffix("m"))
+
+    expected = [
+        0,
+        poll.interval // MINUTE,
+        poll.stale_after // MINUTE,
+        first + 10 + minutes("UpstreamDenied", "max_over_time(screenshotmax_up[10m])) == 0"),
+        first + 15 + minutes("PollFailing", "max_over_time(screenshotmax_up[15m])) == 0"),
+        3 * 60 + minutes("SnapshotStale", "> 3 * 3600"),
+    ]
+    assert [f"{each} min" for each in expected] == [row[0] for row in rows(section(DOCUMENT, "When the API is down"))]
 
 
 @cache

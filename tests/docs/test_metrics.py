@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.core import CounterMetricFamily
 
 from documents import DOCUMENTS, first_column, read, rows, section, spans
-from exporter.metrics import ReportCollector
+from exporter.metrics import Refusal, ReportCollector
 from exporter.model import Problem, Reason, State
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def test_no_document_names_a_series_that_is_not_there() -> None:
         ("`state`", list(State)),
         ("`reason` of `screenshotmax_task_problem`", list(Problem)),
         ("`reason` of `screenshotmax_poll_failures_total`", list(Reason)),
+        ("`reason` of `screenshotmax_exporter_http_refused_total`", list(Refusal)),
         ("`where`", [sample.labels["where"] for sample in families()[-1].samples]),
     ],
 )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from charts import CHART, MODES, NAME, WORKLOADS, Helm, exporter, of_kind, the
+from charts import CHART, MODES, NAME, PAIR, USERS, WORKLOADS, Helm, exporter, of_kind, the
 from documents import read, rows, section, snippets
+from processes import EXPORTER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.real
 VALUES = [
     text
     for text in snippets("docs/kubernetes.md", "yaml")
-    if not re.search(r"\{\{|dependencies:|^screenshotmax", text, re.MULTILINE)
+    if not re.search(r"\{\{|dependencies:|^screenshotmax|^kind:", text, re.MULTILINE)
 ]
 
 
@@ -140,11 +143,11 @@ def test_the_notes_tell_what_is_missing(notes) -> None:
     scraped, _ = notes("--values", MODES["reloader"])
     whole, _ = notes("--values", MODES["monitoring"])
 
-    loopback, _ = notes("--values", MODES["sidecar"], "--set", "podMonitor.enabled=false,sidecar.loopback=true")
-    sidecar, _ = notes("--values", MODES["sidecar"], "--set", "podMonitor.enabled=false")
-    named, _ = notes(
-        "--values", MODES["default"], "--set", "config.accounts[0].name=shop,config.accounts[0].access_key_env=KEY"
-    )
+    unseen = "podMonitor.enabled=false,podMonitor.selector=null"
+    loopback, _ = notes("--values", MODES["sidecar"], "--set", f"{unseen},sidecar.loopback=true")
+    sidecar, _ = notes("--values", MODES["sidecar"], "--set", unseen)
+    shop = "config.accounts[0].name=shop,config.accounts[0].access_key_file=/run/secrets/screenshotmax/shop"
+    named, _ = notes("--values", MODES["default"], "--set", shop)
 
     assert "set serviceMonitor.enabled" in bare
     assert "set podMonitor.enabled and podMonitor.selector" in sidecar
@@ -174,3 +177,79 @@ def test_the_notes_tell_shards_of_the_job(notes, values: str, way: str) -> None:
 
     assert f"  --set {way}\n" in sharded
     assert [False, False] == ["a job of its own" in text for text in (parted, plain)]
+
+
+OPEN, SECURED = "networkPolicy.enabled=true", f"{PAIR},{USERS}"
+BEFORE = "ingress.enabled=true,ingress.hosts={a.example.com}"
+# Values, and the beginnings of the sentences that the notes have because of them.
+GUARDED = (
+    (OPEN, ["Only pods of the namespace monitoring "]),
+    (f"{OPEN},networkPolicy.from=[]", ["Nobody but kubelets and helm test "]),
+    (f"{OPEN},networkPolicy.from[0].podSelector.matchLabels.a=b", ["Only whom networkPolicy.from names "]),
+    (f"{OPEN},{SECURED},{BEFORE}", ["Only pods of the namespace monitoring ", "The exporter has TLS, and what is before it "]),
+    (f"{BEFORE},ingress.annotations.cert-manager\\.io/issuer=authority", ["There is no password: "]),
+    ("route.enabled=true,route.parentRefs[0].name=a", ["There is no password: "]),
+    (f"{PAIR},{BEFORE}", ["The exporter has TLS, and what is before it ", "There is no password: "]),
+    (f"{SECURED},{BEFORE},ingress.annotations.a/backend-protocol=HTTPS", []),
+    (f"{BEFORE},ingress.annotations.a/auth-url=https://sso.example.com", []),
+    (SECURED, []),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "expected"), GUARDED)
+def test_the_notes_tell_who_gets_in(notes, values: str, expected: list[str]) -> None:
+    """Whom a network policy lets in, that TLS is to be told to what is before it, and that nothing asks for a password."""
+    text, _ = notes("--values", MODES["default"], "--set-json" if "[]" in values else "--set", values)
+
+    assert expected == re.findall(
+        "^(?:Only .*(?=may reach)|Nobody .*(?=may reach)|The exporter has TLS, and what is before it |There is no password: )",
+        text,
+        re.MULTILINE,
+    )
+    assert ("Ingress must be named there, too." in text) == (values.startswith(OPEN) and BEFORE in values)
+
+
+def test_the_certificate_is_made_for_the_name_that_is_asked(newest_helm: Helm, tmp_path: Path) -> None:
+    """The Certificate to paste has the name that Prometheus expects of the release to install, and fills the Secret that is mounted."""
+    (text,) = [text for text in snippets("docs/kubernetes.md", "yaml") if "kind: Certificate" in text]
+    (values,) = [text for text in VALUES if "cert_file" in text]
+    (tmp_path / "values.yaml").write_text(values)
+    made = yaml.safe_load(text)
+    words = (
+        "--values",
+        MODES["default"],
+        "--values",
+        tmp_path / "values.yaml",
+        f"--namespace={made['metadata']['namespace']}",
+    )
+    manifests = newest_helm.render(*words, release="screenshotmax")
+    (endpoint,) = the(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    secrets = [volume.get("secret", {}) for volume in the(manifests, *WORKLOADS)["spec"]["template"]["spec"]["volumes"]]
+
+    assert [endpoint["tlsConfig"]["serverName"]] == made["spec"]["dnsNames"]
+    assert made["spec"]["secretName"] in [secret.get("secretName") for secret in secrets]
+    assert made["spec"]["secretName"] == endpoint["tlsConfig"]["ca"]["secret"]["name"]
+
+
+def test_the_command_checks_the_whole_configuration(newest_helm: Helm, tmp_path: Path) -> None:
+    """The line to paste renders the configuration, and has the exporter tell what the chart did not."""
+    (command,) = [text for text in snippets("docs/kubernetes.md", "sh") if "config check" in text]
+    for name, program in (("helm", newest_helm.program), ("screenshotmax-exporter", shlex.join(EXPORTER))):
+        (tmp_path / name).write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    account = "name: main, access_key_file: /run/secrets/screenshotmax/main"
+    told = []
+    for ids in ("[1]", "[1, 1]"):
+        values = f"existingSecret: {{name: k}}\nconfig: {{accounts: [{{{account}, tasks: {ids}}}]}}\n"
+        (tmp_path / "values.yaml").write_text(values)
+        line = command.replace(f"helm/{NAME}", str(CHART))
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        told.append(
+            subprocess.run(
+                ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+        )
+
+    assert [0, 1] == [done.returncode for done in told]
+    assert "config.yaml: valid, 1 account: main\n" == told[0].stdout
+    assert "config.yaml:6: accounts[0].tasks[1]: " in told[1].stderr

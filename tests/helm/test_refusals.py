@@ -1,122 +1,33 @@
-"""Values that are wrong are refused when the chart is rendered, in words that say where and what; no secret is quoted."""
+"""Values that contradict each other are refused when the chart is rendered, in one sentence; no secret is quoted."""
 
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from charts import CHART, MODES, Helm, file_of, of_kind
+from charts import CHART, CLIENTS, DEFAULT, HASH, MODES, MOUNT, PAIR, TLS, USERS, Helm, file_of, of_kind
 from exporter.cli import build_parser
-from exporter.config import ConfigError, parse
-from exporter.model import Shard
-from exporter.poller.share import share
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+from exporter.config import parse, parse_web
 
 pytestmark = pytest.mark.real
 
-Row = tuple[str, str, str]
-DEFAULT = ("--values", MODES["default"])
-# Values, and the place and the word that both versions of Helm tell of them, each in its own form.
-SHAPES = (
-    ("existingSecret.nam=x", "existingSecret", "nam"),
-    ("replica=2", "", "replica"),
-    ("replicas=two", "replicas", "integer"),
-    ("replicas=-1", "replicas", "0"),
-    ("image.pullPolicy=Sometimes", "image.pullPolicy", "IfNotPresent"),
-    ("image.digest=sha256:abc", "image.digest", "pattern"),
-    ("image.tag=1", "image.tag", "string"),
-    ("containerPort=80", "containerPort", "024"),
-    ("sharding.totalShards=0", "sharding.totalShards", "1"),
-    ("persistence.accessModes[0]=ReadOnlyMany", "persistence.accessModes.0", "ReadWriteOnce"),
-    ("persistence.retentionPolicy.whenGone=Delete", "persistence.retentionPolicy", "whenGone"),
-    ("log.level=loud", "log.level", "debug"),
-    ("web.telemetryPath=metrics", "web.telemetryPath", "pattern"),
-    ("webConfig.basic_auth_user.x=y", "webConfig", "basic_auth_user"),
-    ("webConfig.tls_server_config.cert_fil=x", "webConfig.tls_server_config", "cert_fil"),
-    ("webConfig.rate_limit.bursts=1", "webConfig.rate_limit", "bursts"),
-    (
-        "webConfig.http_server_config.headers.X-Frame-Option=deny",
-        "webConfig.http_server_config.headers",
-        "X-Frame-Option",
-    ),
-    ("livenessProbe.enabled=false", "livenessProbe", "enabled"),
-    ("readinessProbe.httpGet.pth=/", "readinessProbe.httpGet", "pth"),
-    ("strategy.typ=Recreate", "strategy", "typ"),
-    ("securityContext.readOnlyRootFileSystem=true", "securityContext", "readOnlyRootFileSystem"),
-    ("revisionHistoryLimit=null", "", "revisionHistoryLimit"),
-    ("route=null", "", "route"),
-    ("persistence.size=null", "persistence", "size"),
-    ("configReloader.watchInterval=0s", "configReloader.watchInterval", "pattern"),
-    ("configReloader.image.tag=", "configReloader.image.tag", "1"),
-    ("serviceMonitor.interval=soon", "serviceMonitor.interval", "pattern"),
-    ("podMonitor.tlsconfig.ca=x", "podMonitor", "tlsconfig"),
-    ("prometheusRule.overrides.A.severity=critical", "prometheusRule.overrides.A", "severity"),
-    ("prometheusRule.thresholds.manyTaskMissed=7", "prometheusRule.thresholds", "manyTaskMissed"),
-    ("prometheusRule.thresholds.manyTasksMissed=0", "prometheusRule.thresholds.manyTasksMissed", "1"),
-    ("prometheusRule.thresholds.runsOnTimeObjective=1", "prometheusRule.thresholds.runsOnTimeObjective", "1"),
-    ("prometheusRule.thresholds.runsOnTimeObjective=1.5", "prometheusRule.thresholds.runsOnTimeObjective", "pattern"),
-    ("prometheusRule.thresholds.snapshotStaleHours=0", "prometheusRule.thresholds.snapshotStaleHours", "0"),
-    ("prometheusRule.thresholds.pollFailureWindow=soon", "prometheusRule.thresholds.pollFailureWindow", "pattern"),
-    ("networkPolicy.enabled=yes", "networkPolicy.enabled", "boolean"),
-    ("extraArgs[0]=web.enable-lifecycle", "extraArgs.0", "pattern"),
-    ("extraSecretMounts[0].name=x,extraSecretMounts[0].secretName=y", "extraSecretMounts.0", "mountPath"),
-    ("config.pol.interval=1m", "config", "pol"),
-    ("config.poll.intervall=1m", "config.poll", "intervall"),
-    ("config.accounts[0].name=a,config.accounts[0].acces_key_file=b", "config.accounts.0", "acces_key_file"),
-    ("config.api.requests_per_minute=1", "config.api.requests_per_minute", "2"),
-)
-
-
-def together(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """The rows in turns of which all can be wrong at once: no two have the same value above them, or one place to be told of."""
-    left = list(rows)
-    while left:
-        turn: dict[str, Row] = {}
-        for row in left:
-            about = (row[0].partition("=")[0].partition(".")[0].partition("[")[0], f"at {row[1]}")
-            if not turn.keys() & about:
-                turn |= dict.fromkeys(about, row)
-        left = [row for row in left if row not in turn.values()]
-        yield list(dict.fromkeys(turn.values()))
-
-
-TURNS = {row: ",".join(each for each, *_ in turn) for turn in together(SHAPES) for row in turn}
-
-
-@pytest.fixture(scope="module")
-def told(helm: Helm) -> Callable[[str], str]:
-    """What Helm says of the values of a turn, all in one run, since starting is most of its work."""
-    return cache(lambda values: helm.refusal(*DEFAULT, "--set", values))
-
-
-@pytest.mark.parametrize("row", SHAPES, ids=lambda row: row[0])
-def test_a_value_of_the_wrong_shape_is_refused(told: Callable[[str], str], row: Row) -> None:
-    """The schema names the place and what was found or expected there; the exporter's own configuration is held to its own."""
-    _, place, word = row
-    places = (f"- {place or '(root)'}: ", f"- at '{'/' if place else ''}{place.replace('.', '/')}': ")
-    lines = [line.strip() for line in told(TURNS[row]).splitlines()]
-    (line,) = [line for line in lines if line.startswith(places) and not line.endswith(": validation failed")]
-
-    assert word in line
-
-
 CLAIM = "persistence.enabled=true,persistence.existingClaim=mine"
-USERS = "webConfig.basic_auth_users.someone=x"
-CLIENTS = "webConfig.tls_server_config.client_auth_type=RequireAndVerifyClientCert"
+CERTIFIED = f"{CLIENTS}=RequireAndVerifyClientCert"
 KEY = "config.accounts[0].name=a,config.accounts[0].access_key_file=/run/secrets/screenshotmax/a"
 RULES = "prometheusRule.enabled=true,config.poll.interval=6h"
-LONG = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0]"
+A_KEY = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,extraEnv[0].name=A"
+AT = "config.accounts[0]"
+NOT_MOUNTED = "config.accounts of a: access_key_file is %s, and nothing is mounted there: the keys of existingSecret are below /run/secrets/screenshotmax"
+RELATIVE = "config.accounts of a: access_key_file is no path from the root, and beside the configuration there is no key: give one such as /run/secrets/screenshotmax/main"
+NO_HASH = "webConfig.basic_auth_users: that of someone is no bcrypt hash of a cost from 4 to 16, expected one such as htpasswd -nBC 10 makes"
+LEFT = "is not among the flags that are left to give, such as --config.auto-reload-interval=1m"
+EGRESS = "networkPolicy lets nothing out but names and port 443, and"
+OPEN = "networkPolicy.enabled=true"
 # Tried in tests/helm/test_sidecar.py.
 OF_THE_SIDECAR = ("sidecar.native needs Kubernetes ", "set sidecar.enabled of screenshotmax-exporter, ")
 IDLE = "sidecar.enabled=true,replicas=2,persistence.enabled=true,podAnnotations.a=b,service.labels.a=b"
-THREE_IDS = "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0].tasks={1,2,3}"
 # Values, and the sentence.
 PROXY = "config: the user of a proxy_url would be readable in a ConfigMap: set secretConfig, which keeps the configuration in a Secret"
 CONTRADICTIONS = (
@@ -127,9 +38,9 @@ CONTRADICTIONS = (
     ("config.accounts[0].name=a,config.accounts[0].access_key=very-secret", "config.accounts of a: access_key would be readable in a ConfigMap: put it into a Secret and name that in existingSecret.name, or set secretConfig"),
     ("config.api.proxy_url=http://bob:very-secret@proxy:3128", PROXY),
     ("config.accounts[0].name=a,config.accounts[0].api.proxy_url=http://bob:very-secret@proxy:3128,config.accounts[0].access_key_env=KEY", PROXY),
-    (f"{LONG}.tasks[0]=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
-    (f"{LONG}.exclude[0]=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
-    (f"{LONG}.overrides[0].id=90071992547409931", "config.accounts of a: Helm rounds numbers as long as the task id 90071992547409931: put it in quotes"),
+    (f"{A_KEY},{AT}.tasks[0]=90071992547409931", "config.accounts of a: tasks[0] is a number so long that Helm rounds it: put the task id in quotes"),
+    (f"{A_KEY},{AT}.exclude[0]=90071992547409931", "config.accounts of a: exclude[0] is a number so long that Helm rounds it: put the task id in quotes"),
+    (f"{A_KEY},{AT}.overrides[0].id=90071992547409931", "config.accounts of a: overrides[0].id is a number so long that Helm rounds it: put the task id in quotes"),
     (f"{USERS},webConfigExistingSecret.name=x", "webConfig and webConfigExistingSecret.name exclude each other: give the web configuration once"),
     ("sharding.totalShards=3,replicas=2", "sharding.totalShards is 3 and makes as many pods, so replicas must be 1: for two pods of each shard install the chart twice"),
     ("config=null", "config.accounts is needed, the accounts to watch; or configExistingSecretName, the Secret that holds the whole configuration"),
@@ -165,7 +76,7 @@ CONTRADICTIONS = (
     (f"serviceMonitor.enabled=true,{USERS}", "serviceMonitor.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
     ("serviceMonitor.enabled=true,webConfigExistingSecret.name=x,webConfigExistingSecret.basicAuth=true", "serviceMonitor.basicAuth is needed: the web configuration has users, and Prometheus would be refused"),
     ("podMonitor.enabled=true,webConfigExistingSecret.name=x,webConfigExistingSecret.clientCertificates=true", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
-    (f"podMonitor.enabled=true,{CLIENTS}", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
+    (f"podMonitor.enabled=true,{CERTIFIED}", "podMonitor.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused"),
     ("prometheusRule.enabled=true,prometheusRule.disabled[0]=Nonsense", "prometheusRule: there is no alert Nonsense, expected one of ScreenshotMAXTaskMissed, "),
     ("prometheusRule.enabled=true,prometheusRule.overrides.Other.for=1m", "prometheusRule: there is no alert Other, expected one of ScreenshotMAXTaskMissed, "),
     (RULES, "config.accounts of main: it is polled every 6h, and prometheusRule.thresholds.pollFailureWindow is 3h: give at least three times the interval, or ScreenshotMAXPollFailing is not to be relied on"),
@@ -180,9 +91,49 @@ CONTRADICTIONS = (
     ("sidecar.enabled=true,scrapeConfig.enabled=true", "sidecar.enabled makes no Service for a ScrapeConfig: use podMonitor"),
     ("sidecar.enabled=true,configReloader.enabled=true", "sidecar.enabled and configReloader.enabled exclude each other: leave autoReload on, and the exporter watches its configuration itself"),
     (f"configReloader.enabled=true,{USERS}", "configReloader would be refused, as it knows no password and has no client certificate: leave autoReload on, and the exporter watches its configuration itself"),
-    (f"configReloader.enabled=true,{CLIENTS}", "configReloader would be refused, as it knows no password and has no client certificate: leave autoReload on, and the exporter watches its configuration itself"),
+    (f"configReloader.enabled=true,{CERTIFIED}", "configReloader would be refused, as it knows no password and has no client certificate: leave autoReload on, and the exporter watches its configuration itself"),
     ("configReloader.enabled=true,configReloader.containerPort=10142", "configReloader.containerPort and containerPort are both 10142: containers of a pod share its ports"),
     ("sidecar.enabled=true,podMonitor.enabled=true", "podMonitor.selector is needed with sidecar.enabled: the labels of the pods that you put the container into"),
+    # The web configuration.
+    ("webConfig.basic_auth_users.someone=very-secret", NO_HASH),
+    (f"webConfig.basic_auth_users.someone={HASH.replace('$04$', '$17$')}", NO_HASH),
+    (f"{MOUNT},{TLS}.cert_file=/run/certificate/tls.crt", "webConfig.tls_server_config: key_file or key is needed: TLS takes a certificate and its key"),
+    (f"{TLS}.client_auth_type=RequireAndVerifyClientCert", "webConfig.tls_server_config: cert_file or cert is needed: TLS takes a certificate and its key"),
+    (f"{CERTIFIED},{TLS}.client_ca_file=", "webConfig.tls_server_config: client_auth_type RequireAndVerifyClientCert needs client_ca_file or client_ca, the authority of the clients"),
+    (f"{PAIR},{TLS}.client_ca=very-secret", "webConfig.tls_server_config: an authority of clients needs client_auth_type, such as RequireAndVerifyClientCert"),
+    (f"{PAIR},{TLS}.key_file=/run/certificates/tls.key", "webConfig.tls_server_config.key_file leads to /run/certificates/tls.key, and nothing is mounted there: see extraSecretMounts"),
+    (f"{PAIR},{TLS}.cert_file=tls.crt", "webConfig.tls_server_config.cert_file leads to /etc/screenshotmax-exporter-web/tls.crt, and nothing is mounted there: see extraSecretMounts"),
+    ("webConfig.rate_limit.interval=1s", "webConfig.rate_limit.burst is needed beside an interval: with none every request is refused"),
+    # The configuration.
+    ("config.accounts[0].name=a", "config.accounts of a: found 0 access keys, expected exactly one of access_key, access_key_file, access_key_env"),
+    (f"{KEY},{AT}.access_key=very-secret", "config.accounts of a: found 2 access keys, expected exactly one of access_key, access_key_file, access_key_env"),
+    (f"{KEY},config.accounts[1].name=a", "config.accounts: a is the name of two, and a name is unique"),
+    ("config.poll.interval=2s", "config: poll.interval is 2s, expected a duration between 5s and 24h"),
+    (f"{KEY},{AT}.api.timeout=1m1s", "config.accounts of a: api.timeout is 1m1s, expected a duration between 1s and 1m"),
+    (f"{KEY},{AT}.overrides[0].id=1,{AT}.overrides[0].early=25h", "config.accounts of a: overrides: missed_run.early is 25h, expected a duration between 0s and 1d"),
+    ("config.poll.interval=10m,config.poll.stale_after=19m", "config.accounts of main: poll.stale_after is 19m with the interval 10m, expected at least twice the interval"),
+    (f"{KEY},{AT}.poll.interval=1h,config.poll.stale_after=1h30m", "config.accounts of a: poll.stale_after is 1h30m with the interval 1h, expected at least twice the interval"),
+    ("config.api.base_url=https://api.example.com/v1/", "config: api.base_url ends with /v1, expected the address without it, which is added"),
+    ("config.api.base_url=http://127.example.com", "config.accounts of main: api.base_url is plain http, which would show the access key on the way: give https, or allow_http"),
+    ("config.poll.fetch=each", "config.accounts of main: poll.fetch is each, and it watches all tasks: give list or auto, or a list of ids"),
+    (f"{KEY},{AT}.tasks={{1}},{AT}.exclude={{2}}", "config.accounts of a: exclude is for tasks: all, and tasks is a list"),
+    # Access keys.
+    (f"{KEY},{AT}.access_key_file=/run/secrets/screenshot-max/a", NOT_MOUNTED % "/run/secrets/screenshot-max/a"),
+    (f"{KEY},{AT}.access_key_file=/run/secrets/screenshotmax/../a", NOT_MOUNTED % "/run/secrets/screenshotmax/../a"),
+    (f"{KEY},{AT}.access_key_file=very-secret,podAnnotations.a=b", RELATIVE),
+    (f"{KEY},{AT}.access_key_file=/run/secrets/screenshotmax/b,existingSecret.name=,podAnnotations.a=b", "config.accounts of a: access_key_file is /run/secrets/screenshotmax/b, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name"),
+    (f"{A_KEY},extraEnv[0].name=B", "config.accounts of a: access_key_env names a variable that the container is not given: add it to extraEnv, or its source to extraEnvFrom"),
+    # The network, flags and images.
+    (f"{OPEN},config.api.base_url=https://api.example.com:8443", f"config.accounts of main: {EGRESS} base_url is at port 8443: name that in networkPolicy.extraEgress"),
+    (f"{OPEN},secretConfig=true,config.api.proxy_url=http://bob:very-secret@[::2]:3128", f"config.accounts of main: {EGRESS} proxy_url is at port 3128: name that in networkPolicy.extraEgress"),
+    (f"{OPEN},config.api.proxy_url=http://proxy", f"config.accounts of main: {EGRESS} proxy_url is at port 80: name that in networkPolicy.extraEgress"),
+    ("extraArgs[0]=--storage.pat=x", f"extraArgs: --storage.pat {LEFT}"),
+    ("extraArgs[0]=--config.auto-reload-interval", f"extraArgs: --config.auto-reload-interval {LEFT}"),
+    ("image.repository=registry.example.com/own/name", "image.repository is registry.example.com/own/name, behind the registry ghcr.io: registry.example.com goes into image.registry"),
+    ("image.repository=registry:5000/name,global.imageRegistry=mirror", "image.repository is registry:5000/name, behind the registry mirror: registry:5000 goes into image.registry"),
+    ("configReloader.enabled=true,configReloader.image.repository=own/name:v1", "configReloader.image.repository is own/name:v1: what is behind the name goes into configReloader.image.tag or configReloader.image.digest"),
+    # Monitors.
+    ("scrapeConfig.enabled=true,scrapeConfig.interval=30s,scrapeConfig.scrapeTimeout=31s", "scrapeConfig.scrapeTimeout is 31s, and Prometheus takes none above the interval, which is 30s"),
     ("sidecar.enabled=true,sidecar.loopback=true,podMonitor.enabled=true,podMonitor.selector.matchLabels.a=b", "sidecar.loopback and podMonitor exclude each other: Prometheus does not reach loopback"),
 )  # fmt: skip
 
@@ -223,57 +174,48 @@ TAKEN = (
     "strategy.rollingUpdate.maxSurge=0,strategy.rollingUpdate.maxUnavailable=1",
     f"{CLAIM},strategy.type=Recreate,persistence.size=1Gi",
     "emptyDir.medium=Memory,persistence.accessModes[0]=ReadWriteOnce",
+    f"{CERTIFIED},{TLS}.client_ca_file=/etc/ssl/certs/ca-certificates.crt,webConfig.basic_auth_users.2={HASH}",
+    f"{PAIR},extraSecretMounts[0].mountPath=/etc/screenshotmax-exporter-web/tls,{TLS}.cert_file=tls/a,{TLS}.key_file=./tls/b",
+    "webConfig.rate_limit.interval=0s,webConfig.tls_server_config.min_version=TLS13",
+    "config.poll.interval=5s,config.poll.stale_after=10s,config.api.timeout=1m,config.missed_run.grace=0,config.missed_run.early=1d",
+    "config.poll.interval=24h,config.poll.stale_after=31d,config.missed_run.grace=31d,config.missed_run.early=auto",
+    "config.api.base_url=http://[::1]:8080/v1/x,networkPolicy.enabled=true",
+    "config.api.base_url=http://api.example.com,config.api.allow_http=true",
+    f"{OPEN},config.api.base_url=https://api.example.com:443/v2,config.api.proxy_url=https://proxy",
+    f"{OPEN},config.api.proxy_url=http://proxy:3128,networkPolicy.extraEgress[0].ports[0].port=3128",
+    f"{KEY},{AT}.access_key_file=/var/run/secrets/screenshotmax/a",
+    f"{KEY},{AT}.access_key_file=/vault/secrets/a,podAnnotations.vault=inject",
+    f"{A_KEY},extraEnv[0].name=B,extraEnvFrom[0].secretRef.name=environment",
+    "image.repository=ghcr.io/own/name,image.registry=mirror.example.com",
+    "image.repository=localhost:5000/name,image.registry=",
+    "serviceMonitor.enabled=true,serviceMonitor.interval=30s,serviceMonitor.scrapeTimeout=30s",
+    "podMonitor.enabled=true,podMonitor.scrapeTimeout=30s",
+    "serviceMonitor.honorLabels=false,serviceMonitor.sampleLimit=0",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("values", TAKEN)
 def test_values_that_agree_are_taken(newest_helm: Helm, values: str) -> None:
-    """What is mounted below or above the usual directory, rules that fit the intervals, and what has an effect are not refused."""
-    assert of_kind(newest_helm.render(*DEFAULT, "--set", values), "Deployment")
+    """What is mounted below or above the usual directory, rules that fit the intervals, what the exporter takes, and what has an effect."""
+    manifests = newest_helm.render(*DEFAULT, "--set", values)
+
+    assert of_kind(manifests, "Deployment")
+    assert parse(file_of(manifests, "config.yaml"), name="config.yaml", directory=Path("/etc"))
+    if "webConfig" in values:
+        assert parse_web(file_of(manifests, "web.yaml"), name="web.yaml", directory=Path("/etc"))
 
 
 def test_the_flags_that_are_left_are_told() -> None:
-    """`extraArgs` takes what no value sets, which values.yaml tells in full."""
-    (taken,) = re.findall(r'regexMatch "(\^--[^"]*)"', (CHART / "templates" / "_checks.tpl").read_text())
+    """`extraArgs` takes the flags that no value sets and no others, which values.yaml tells in full."""
+    text = (CHART / "templates" / "_checks.tpl").read_text().replace(r"\\", "\\")
+    taken, given = re.findall(r'regexMatch "(\^--[^"]*)"', text)
     (told,) = re.findall(r"# -- Further flags of the exporter\. .*", (CHART / "values.yaml").read_text())
     flags = set(re.findall(r"--[a-z][a-z.-]+", build_parser().parse_args(["serve"]).parser.format_help()))
-    left = {flag for flag in flags - {"--help", "--version"} if not re.match(taken.replace(r"\\", "\\"), flag)}
+    left = {flag for flag in flags - {"--help", "--version"} if not re.match(taken, flag)}
 
     assert len(flags) > 10
     assert left == set(re.findall("`(--[^`]+)`", told))
-
-
-EACH = f"{THREE_IDS},config.poll.fetch=each"
-# Shards, values, and whether the budget is refused: just beyond each edge, and at it.
-BUDGETS = (
-    (31, "", True),
-    (30, "", False),
-    (4, "config.api.requests_per_minute=7", True),
-    (4, "config.accounts[0].name=a,config.accounts[0].access_key_env=A,config.accounts[0].api.requests_per_minute=7", True),
-    (20, "config.poll.interval=19s999ms", True),
-    (20, "config.poll.interval=20s", False),
-    (30, f"{EACH},config.poll.interval=29s", True),
-    (30, f"{THREE_IDS},config.poll.interval=30s", False),
-    (2, f"{EACH},config.api.requests_per_minute=4,config.poll.interval=59s", True),
-    (2, f"{THREE_IDS},config.api.requests_per_minute=4,config.poll.interval=1m", False),
-    (30, f"{THREE_IDS},config.poll.fetch=list,config.poll.interval=29s", True),
-    (4, f"{THREE_IDS.replace('3}', '3,4,5,6,7,8,9}')},config.api.requests_per_minute=10", True),
-    (4, f"{THREE_IDS.replace('3}', '3,4,5,6,7,8,9,10}')},config.api.requests_per_minute=10", False),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("shards", "values", "refused"), BUDGETS)
-def test_the_chart_refuses_a_budget_that_the_pods_refuse(
-    newest_helm: Helm, shards: int, values: str, refused: bool
-) -> None:
-    """What is too little for so many shards is told before a pod has to, and nothing that the pods would take is refused."""
-    words = ("template", "smx", CHART, *DEFAULT, "--set", values)
-    done = newest_helm.run(*words, f"--set=sharding.totalShards={shards}")
-    config = parse(file_of(newest_helm.render(*words[3:]), "config.yaml"), name="config.yaml", directory=Path("/etc"))
-
-    assert (refused, refused) == ("requests_per_minute is" in done.stderr, done.returncode != 0)
-    with pytest.raises(ConfigError, match="requests_per_minute") if refused else nullcontext():
-        share(config, Shard(0, shards))
+    assert left == {flag for flag in flags if re.match(given, f"{flag}=1")}
 
 
 def test_with_a_secret_of_ones_own_no_configuration_is_needed(newest_helm: Helm) -> None:
@@ -308,9 +250,11 @@ def test_all_that_a_sidecar_ignores_is_told_at_once(newest_helm: Helm) -> None:
 def test_a_long_id_in_a_file_is_refused(helm: Helm, tmp_path: Path) -> None:
     """In a values file Helm has rounded the number already when the chart sees it."""
     values = tmp_path / "values.yaml"
-    values.write_text("config: {accounts: [{name: a, access_key_env: A, tasks: [90071992547409931]}]}")
+    values.write_text(
+        "config: {accounts: [{name: a, access_key_env: A, tasks: [90071992547409931]}]}\nextraEnv: [{name: A}]"
+    )
 
-    assert "as long as the task id 90071992547409936: put it in quotes" in helm.refusal("--values", values)
+    assert "tasks[0] is a number so long that Helm rounds it" in helm.refusal("--values", values)
 
 
 def test_every_sentence_is_tried() -> None:

@@ -1,4 +1,4 @@
-"""The reloader of the Prometheus Operator watches in the exporter's place; tests/helm/test_web.py shows that it is heard."""
+"""The reloader of the Prometheus Operator watches in the exporter's place; tests/helm/test_probes.py shows that it is heard."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ tests:
           - exp_labels: {account: main, task_id: "1", severity: critical, team: monitoring}
             exp_annotations:
               summary: A ScreenshotMAX task missed a run.
-              description: "Task of an unknown name (main/1) has not run for its fire, and its grace has passed. Ask: screenshotmax-exporter explain main/1"
+              description: "Task of an unknown name (main/1) has not run for its fire, and its grace has passed. Why: page /tasks/main/1 of the exporter, or screenshotmax-exporter explain main/1 with its --config.file= and --storage.path="
               runbook_url: https://runbooks.example.com/screenshotmax/ScreenshotMAXTaskMissed.md
 """
 

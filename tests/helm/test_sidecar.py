@@ -125,7 +125,7 @@ def test_the_other_chart_does_without(helm: Helm, shop: Path) -> None:
 @pytest.mark.real
 def test_on_loopback_it_asks_itself(newest_helm: Helm, shop: Path) -> None:
     """On loopback a kubelet cannot ask it, so its probe runs inside, and it has no port that anybody could scrape."""
-    words = ("--set", f"{NAME}.sidecar.loopback=true,{NAME}.podMonitor.enabled=false")
+    words = ("--set", f"{NAME}.sidecar.loopback=true,{NAME}.podMonitor.enabled=false,{NAME}.podMonitor.selector=null")
     own = exporter(newest_helm.render(*words, chart=shop))
 
     assert "--web.listen-address=127.0.0.1:10142" in own["args"]
@@ -150,7 +150,7 @@ def test_the_template_is_refused_where_the_chart_makes_pods_of_its_own(newest_he
             "smx",
             shop,
             *(f"--set={NAME}.{word}" for word in words),
-            f"--set={NAME}.podMonitor.enabled=false",
+            f"--set={NAME}.podMonitor.enabled=false,{NAME}.podMonitor.selector=null",
         )
         assert done.returncode != 0
         assert sentence in done.stderr

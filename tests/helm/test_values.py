@@ -40,6 +40,8 @@ NEEDED = {
     ("config",),
     ("configExistingSecretName",),
     ("existingSecret", "name"),
+    ("extraEnv",),
+    ("extraSecretMounts",),
     ("ingress", "hosts"),
     ("persistence", "enabled"),
     ("podMonitor", "basicAuth"),

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from documents import FENCE, HEADING, ROOT, first_column, prose, read, rows, section, spans
+from exporter.cli.parser import build_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,6 +195,38 @@ def test_runbooks_have_their_form(runbook: Path) -> None:
         target = runbook.parent / path
         assert target.exists(), path
         assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+def commands(runbook: Path) -> list[list[str]]:
+    """The exporter's own verbs that a runbook offers to run, each with its arguments."""
+    told = runbook.read_text(encoding="utf-8")
+    lines = [line for kind, text in FENCE.findall(unindented(told)) if kind == "sh" for line in text.splitlines()]
+    found = (re.search(r"(?:^|-- )screenshotmax-exporter ([a-z].*)", text) for text in (*lines, *spans(prose(told))))
+    return [match[1].replace("ACCOUNT/TASK_ID", "main/1001").split() for match in found if match]
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)
+def test_what_runbooks_offer_to_run_shows_what_the_exporter_sees(runbook: Path) -> None:
+    """The parser takes each; `explain` reads the daemon's ledger and comes after its page, `config check` the keys."""
+    for words in commands(runbook):
+        build_parser().parse_args(words)
+        if words[0] == "explain":
+            assert any(word.startswith("--storage.path=") for word in words)
+        if words[:2] == ["config", "check"]:
+            assert "--with-keys" in words
+    told = runbook.read_text(encoding="utf-8")
+    assert "`/tasks/ACCOUNT/TASK_ID`" in told.partition("exporter explain")[0] or "exporter explain" not in told
+
+
+def test_alerts_that_say_where_to_ask_name_the_page_first() -> None:
+    """The page needs no shell, and `explain` judges as the exporter does only with its ledger."""
+    told = [rule["annotations"]["description"] for rule in ALERTS.values()]
+    asking = [text.partition(" Why: ")[2] for text in told if "exporter explain" in text]
+
+    assert 4 == len(asking)
+    assert all(
+        re.match(r"page /tasks/.* explain .* with its --config.file= and --storage.path=$", text) for text in asking
+    )
 
 
 def anchors(path: Path) -> set[str]:

@@ -15,7 +15,7 @@ from exporter.config import parse
 from exporter.poller import Crew, Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
 NOTHING = b'{"tasks": []}'
 
@@ -34,9 +34,11 @@ class Wire(httpx.AsyncBaseTransport):
         return sorted(set(self.asked[mark:]))
 
 
-def play(scenario: Callable[[Wire, dict[str, Poller]], Coroutine[None, None, None]]) -> None:
-    """The scenario with three pollers, of whom nobody runs yet; at its end no task is left."""
-    names = ("stays", "goes", "comes")
+def play(
+    scenario: Callable[[Wire, dict[str, Poller]], Coroutine[None, None, None]],
+    names: Sequence[str] = ("stays", "goes", "comes"),
+) -> None:
+    """The scenario with a poller of each name, of whom nobody runs yet; at its end no task is left."""
     accounts = ", ".join(f"{{name: {name}, access_key: {KEY}-{name}}}" for name in names)
     clock, wire = Clock(at("2024-06-10 12:00Z")), Wire()
     config = parse(config_text(accounts=f"[{accounts}]"), name="config.yaml", directory=Path())
@@ -114,3 +116,27 @@ def test_a_loop_that_ends_ends_the_crew(later: bool) -> None:
         assert isinstance(outcome, asyncio.CancelledError)
 
     play(scenario)
+
+
+def test_many_accounts_do_not_ask_in_one_instant() -> None:
+    """Of those that are there from the start, and of those that a reload brings: four at once, all within 5 s."""
+    names = [f"account-{number}" for number in range(40)]
+
+    async def begin(wire: Wire, names: Sequence[str]) -> None:
+        mark = len(wire.asked)
+        await asyncio.sleep(0.1)
+        assert keys(*names[:4]) == wire.since(mark)
+        await asyncio.sleep(2.5)
+        assert keys(*names[:14]) == wire.since(mark)
+        await asyncio.sleep(2.4)
+        assert keys(*names) == wire.since(mark)
+
+    async def scenario(wire: Wire, pollers: dict[str, Poller]) -> None:
+        crew = Crew({name: pollers[name] for name in names[:20]})
+        running = asyncio.create_task(crew.run())
+        await begin(wire, names[:20])
+        crew.replace((), {name: pollers[name] for name in names[20:]})
+        await begin(wire, names[20:])
+        await ended(running)
+
+    play(scenario, names)

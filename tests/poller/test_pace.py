@@ -8,7 +8,14 @@ import pytest
 
 from builders import at
 from exporter.model import PollError, Reason, Shard
-from exporter.poller.pace import Limiter, Retries, pause_after, stable_offset, wait_between_rounds
+from exporter.poller.pace import (
+    Limiter,
+    Retries,
+    pause_after,
+    stable_offset,
+    wait_before_first_round,
+    wait_between_rounds,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -73,10 +80,25 @@ def test_any_number_of_shards_begins_within_the_minute() -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "seconds"),
+    [
+        (0, []),
+        (1, [0]),
+        (4, [0, 0, 0, 0]),
+        (6, [0, 0, 0, 0, 0.25, 0.5]),
+        (24, [0, 0, 0, *(number / 4 for number in range(21))]),
+        (104, [0, 0, 0, *(number / 20 for number in range(101))]),
+    ],
+)
+def test_accounts_that_start_together_begin_one_after_the_other(count: int, seconds: list[float]) -> None:
+    """A few at once, many within five seconds, so that being ready takes no longer for any number of them."""
+    assert seconds == [wait_before_first_round(place, count=count).total_seconds() for place in range(count)]
+
+
+@pytest.mark.parametrize(
     ("reason", "asked", "refusals", "minutes"),
     [
         (Reason.HTTP_429, timedelta(seconds=30), 1, 0.5),
-        (Reason.HTTP_429, timedelta(days=31), 1, 60),
         (Reason.HTTP_429, None, 1, 1),
         (Reason.HTTP_429, None, 2, 2),
         (Reason.HTTP_429, None, 6, 32),
@@ -92,7 +114,7 @@ def test_any_number_of_shards_begins_within_the_minute() -> None:
     ],
 )
 def test_pauses(reason: Reason, asked: timedelta | None, refusals: int, minutes: float | None) -> None:
-    """Retry-After is obeyed up to an hour; a bare 429 doubles the pause; a denied account is asked rarely."""
+    """Retry-After is obeyed; a bare 429 doubles the pause; a denied account is asked rarely."""
     pause = pause_after(reason, asked=asked, refusals=refusals, luck=0)
     assert (None if minutes is None else minutes * MINUTE) == pause
 

@@ -11,6 +11,9 @@ from simulator.harness import DAILY_ID, KEY, START, Bench
 
 DAILY = f"/v1/tasks/{DAILY_ID}"
 FOR_DAILY = {"account": "main", "task_id": str(DAILY_ID)}
+KINDS = (
+    "kind: found 'magic', expected one of status, body, latency, hang, drip, wrong_id, bad_json, oversized, wrong_date"
+)
 
 
 def order(bench: Bench, name: str, body: Any) -> tuple[int, str]:
@@ -80,7 +83,7 @@ def test_wire_run_and_key() -> None:
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("fault", {"kind": "magic"}, "'magic' is not a valid Kind"),
+        ("fault", {"kind": "magic"}, KINDS),
         ("fault", {"statsu": 500}, "statsu: missing or not known"),
         ("fault", {"status": "500"}, "expected a whole number, found '500'"),
         ("fault", {"status": True}, "expected a whole number, found True"),
@@ -106,6 +109,12 @@ def test_bad_orders_are_refused_with_a_sentence(name: str, body: Any, message: s
     before = bench.ask("GET", DAILY).json()
     assert (400, message) == order(bench, name, body)
     assert before == bench.ask("GET", DAILY).json()
+
+
+def test_a_refusal_ends_its_line() -> None:
+    """So that the prompt of whoever asked with curl stands on one of its own."""
+    answer = Bench(control=True).ask("POST", "/_control/run", json=[])
+    assert (400, "application/json", "}\n") == (answer.status_code, answer.headers["content-type"], answer.text[-2:])
 
 
 def test_orders_are_posted() -> None:

@@ -326,13 +326,17 @@ def test_a_reader_changes_nothing(saved: Path) -> None:
     assert before == snapshot(saved)
 
 
-def test_a_reader_after_a_kill_sees_the_last_save(path: Path, tmp_path: Path) -> None:
-    """What a killed writer left in its log is read, and neither file nor log is changed."""
+@pytest.mark.parametrize("parts", [("", "-wal"), ("", "-wal", "-shm")], ids=["in a copy", "in its place"])
+def test_a_reader_after_a_kill_sees_the_last_save(path: Path, tmp_path: Path, parts: tuple[str, ...]) -> None:
+    """What a killed writer left in its log is read; but for marks in its `-shm` nothing is made or changed."""
+    killed = tmp_path / "killed" / "killed.db"
+    killed.parent.mkdir()
     with closing(opened(path)) as file:
         file.save(ENTRIES)
-        for part in ("", "-wal"):
-            shutil.copy(f"{path}{part}", f"{tmp_path}/killed.db{part}")
-    killed = [tmp_path / "killed.db", tmp_path / "killed.db-wal"]
-    before = [each.read_bytes() for each in killed]
-    assert read_entries(killed[0]) == ENTRIES
-    assert before == [each.read_bytes() for each in killed]
+        for part in parts:
+            shutil.copy(f"{path}{part}", f"{killed}{part}")
+    before = snapshot(killed)
+    assert read_entries(killed) == ENTRIES
+    after = snapshot(killed)
+    assert before.keys() == after.keys()
+    assert [] == [name for name in before if before[name] != after[name] and not name.endswith("-shm")]

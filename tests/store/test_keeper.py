@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from builders import Clock, Scene, _VirtualLoop, a_task, at, config_text, samples
+from builders import Clock, Scene, a_task, at, config_text, samples
 from exporter.simulator.tasks import FROZEN, SimTask
-from exporter.store import Keeper, LedgerError, Store
 from exporter.store.file import LedgerFile, read_entries
 from log_lines import written
-from store.disks import execute, full_disk
-from store.entries import an_entry, some
+from store.disks import Broken, execute, full_disk
+from store.entries import an_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import httpx
@@ -238,31 +236,6 @@ def test_what_came_after_the_last_round_is_saved_at_the_end(path: Path) -> None:
     assert ("main", "5") in read_entries(path)
 
 
-class Broken:
-    """A file whose save raises what it should not, so often."""
-
-    recoveries = 0
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-        self.written: dict[Key, Entry] = {}
-
-    def entries(self) -> dict[Key, Entry]:
-        return some(1)
-
-    def save(self, entries: Mapping[Key, Entry], gone: Iterable[Key] = ()) -> None:
-        if self.times:
-            self.times -= 1
-            raise ZeroDivisionError
-        self.written |= entries
-
-    def set_aside(self, error: LedgerError) -> None:
-        raise AssertionError("a bug is no damage")
-
-    def close(self) -> None:
-        raise LedgerError("storage path 'x': Input/output error")
-
-
 def test_a_bug_in_saving_is_counted_and_loses_nothing() -> None:
     """The polling goes on, the metric tells, and the next round saves what could not be saved."""
     clock, broken = Clock(START), Broken(3)
@@ -278,25 +251,6 @@ def test_a_bug_in_saving_is_counted_and_loses_nothing() -> None:
     with written() as lines:
         clock.run(main())
     assert 'msg="Ledger not closed" reason="storage path \'x\': Input/output error"' in lines.getvalue()
-
-
-class _Hanging(_VirtualLoop):
-    """Threads begin their work and never end it."""
-
-    def run_in_executor(self, _executor: object, func: object, *args: object) -> asyncio.Future[None]:
-        return self.create_future()
-
-
-def test_a_disk_that_hangs_does_not_hold_the_end_up() -> None:
-    """After two seconds the end goes on without the last save, and says so."""
-    store = Store()
-    store.add_account("main", interval=timedelta(minutes=1), listed=None)
-    store.record_list("main", [a_task()], dropped=0, fetched_at=START)
-    keeper = Keeper(store, Broken(0), on_error=str)
-    with written() as lines, asyncio.Runner(loop_factory=_Hanging) as runner:
-        runner.run(keeper.aclose())
-        assert 2.0 == runner.get_loop().time()
-    assert 'level=error msg="Ledger not closed" reason="the disk does not answer"' in lines.getvalue()
 
 
 def test_without_a_file_the_memory_is_bounded_all_the_same() -> None:

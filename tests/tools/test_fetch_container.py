@@ -1,45 +1,29 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
+from clones import a_clone, complaints_of, kept, missing, write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 NAMES = ("podman", "runc", "systemd-analyze", "docker-compose")
 APT_WITHOUT_NETWORK = "echo 'E: Failed to fetch: no route' >&2; exit 100"
+COREUTILS = ("bash", "dirname", "env", "grep", "ln", "mkdir", "mktemp", "rm", "sed", "sort", "tail")
 RUNS = "exit 0"
 COMPOSE = "echo {}"
+fetch = partial(complaints_of, "fetch_container.sh")
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A tree with our tools, on root's machine that may mount, but whose apt has no network."""
-    shutil.copytree(TOOLS, tmp_path / "tools")
-    for name in ("bash", "dirname", "env", "grep", "ln", "mkdir", "mktemp", "rm", "sed", "sort", "tail"):
-        (tmp_path / "path").mkdir(exist_ok=True)
-        (tmp_path / "path" / name).symlink_to(shutil.which(name) or name)
     for name, script in {"apt-get": APT_WITHOUT_NETWORK, "id": "echo 0", "unshare": RUNS}.items():
         write_program(tmp_path / "path" / name, script)
-    return tmp_path
-
-
-def write_program(path: Path, script: str) -> None:
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-
-
-def fetch(clone: Path) -> str:
-    """What the script complains of; it must never fail make."""
-    command = [clone / "tools" / "fetch_container.sh"]
-    environment = {"PATH": os.fspath(clone / "path")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
-
-
-def missing(clone: Path) -> dict[str, str]:
-    return {path.name: path.read_text().strip() for path in (clone / ".tools" / "missing").iterdir()}
+    return a_clone(tmp_path, programs=COREUTILS)
 
 
 def test_what_cannot_be_had_is_recorded_with_its_reason(clone: Path) -> None:
@@ -50,7 +34,7 @@ def test_what_cannot_be_had_is_recorded_with_its_reason(clone: Path) -> None:
     assert {f"{name} could not be had: {reason}" for name, reason in missing(clone).items()} <= set(
         complaints.splitlines()
     )
-    assert [] == list((clone / ".tools" / "bin").iterdir())
+    assert not kept(clone)
 
 
 def test_programs_on_path_serve(clone: Path) -> None:
@@ -61,7 +45,7 @@ def test_programs_on_path_serve(clone: Path) -> None:
 
     assert not fetch(clone)
 
-    assert set(NAMES) == {path.name for path in (clone / ".tools" / "bin").iterdir()}
+    assert set(NAMES) == kept(clone)
     assert {} == missing(clone)
 
 
@@ -88,4 +72,4 @@ def test_an_engine_that_could_not_work_is_not_kept(clone: Path, program: str, sc
 
     assert {"podman", "runc"} == set(missing(clone))
     assert all(reason in text for text in missing(clone).values())
-    assert {"systemd-analyze", "docker-compose"} == {path.name for path in (clone / ".tools" / "bin").iterdir()}
+    assert {"systemd-analyze", "docker-compose"} == kept(clone)

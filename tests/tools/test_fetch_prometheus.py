@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
+from clones import a_clone, complaints_of, kept, missing, write_program
+
 TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 NAMES = ("prometheus", "promtool", "alertmanager", "amtool", "prometheus3", "promtool3")
 COREUTILS = ("bash", "dirname", "env", "grep", "ln", "mkdir", "readlink", "rm", "sed", "sort", "tail")
@@ -15,33 +14,14 @@ APT_WITHOUT_NETWORK = "echo 'E: Failed to fetch: no route' >&2; exit 100"
 RUNS = "exit 0"
 OLDER, NEWER = (f"echo 'prometheus, version {version}'" for version in ("2.53.3", "3.5.0"))
 BROKEN = "exit 1"
+fetch = partial(complaints_of, "fetch_prometheus.sh")
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A tree with our tools, on a machine whose apt has no network and which lends nobody the rights of root."""
-    shutil.copytree(TOOLS, tmp_path / "tools")
     write_program(tmp_path / "path" / "apt-get", APT_WITHOUT_NETWORK)
-    for name in COREUTILS:
-        (tmp_path / "path" / name).symlink_to(shutil.which(name) or name)
-    return tmp_path
-
-
-def write_program(path: Path, script: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-
-
-def fetch(clone: Path) -> str:
-    """What the script complains of; it must never fail make."""
-    command = [clone / "tools" / "fetch_prometheus.sh"]
-    environment = {"PATH": os.fspath(clone / "path")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
-
-
-def kept(clone: Path) -> set[str]:
-    return {path.name for path in (clone / ".tools" / "bin").iterdir()}
+    return a_clone(tmp_path, programs=COREUTILS)
 
 
 @pytest.mark.parametrize("on_path", [None, BROKEN])
@@ -53,7 +33,7 @@ def test_what_cannot_be_had_is_recorded_with_its_reason(clone: Path, name: str, 
 
     complaints = fetch(clone)
 
-    reason = (clone / ".tools" / "missing" / name).read_text().strip()
+    reason = missing(clone)[name]
     assert reason
     assert f"{name} could not be had: {reason}" in complaints.splitlines()
     assert not kept(clone)
@@ -73,7 +53,7 @@ def test_a_program_on_path_serves_where_apt_does_not(clone: Path, version: str, 
 
     assert clone / "path" / "prometheus" == (clone / ".tools" / "bin" / "prometheus").resolve()
     assert found == kept(clone)
-    assert set(NAMES) - found == {path.name for path in (clone / ".tools" / "missing").iterdir()}
+    assert set(NAMES) - found == set(missing(clone))
     assert len(NAMES) - len(found) == len(complaints.splitlines())
 
 
@@ -99,5 +79,5 @@ def test_alertmanager_is_kept_only_where_it_can_see_its_templates(clone: Path, m
     complaints = fetch(clone)
 
     assert (reason is None) == ("alertmanager" in kept(clone))
-    assert (reason is not None) == (clone / ".tools" / "missing" / "alertmanager").exists()
+    assert (reason is not None) == ("alertmanager" in missing(clone))
     assert not reason or reason in complaints

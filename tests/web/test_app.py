@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.metrics import Refusal
 from exporter.web import build_web
 from exporter.web.shared import MOST_CHOSEN
 from web.reports import NOW, World, a_task_report, an_account, ask, ask_many, two_families
@@ -55,7 +56,7 @@ def test_routes_answer_get_and_head(path: str, method: str) -> None:
 def test_wrong_methods_are_refused(path: str, method: str) -> None:
     """A wrong method is 405 with Allow, and nothing that was sent comes back."""
     answer = ask(build_web(World().sources()), path, method=method, x_secret="s3cret")
-    assert (answer.status_code, answer.headers["allow"], answer.text) == (405, "GET, HEAD", "Method Not Allowed")
+    assert (answer.status_code, answer.headers["allow"], answer.text) == (405, "GET, HEAD", "Method Not Allowed\n")
     assert "s3cret" not in str(answer.headers)
 
 
@@ -87,14 +88,14 @@ def test_unknown_paths_are_not_found(path: str) -> None:
         answer.status_code,
         answer.headers["content-type"],
         answer.text,
-    ) == (404, "text/plain; charset=utf-8", "Not Found")
+    ) == (404, "text/plain; charset=utf-8", "Not Found\n")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         *(("GET", path, 200) for path in PATHS if path != "/"),
-        *(("GET", "/tasks/main/1", 404), ("GET", "/api/v1/tasks/main/1", 404), ("GET", "/nonsense", 404)),
+        *(("GET", "/tasks/main", 404), ("GET", "/api/v1/tasks/main/1", 404), ("GET", "/nonsense", 404)),
         *(("POST", "/metrics", 405), ("GET", "/-/reload", 405), ("POST", "/-/reload", 403)),
     ],
 )
@@ -213,9 +214,10 @@ def test_an_answer_is_kept_until_there_is_news(news: dict[str, object], asked: i
 def test_choosers_have_no_power_over_the_others(chosen: list[str]) -> None:
     """Who chooses names or a task waits for few others, or is told to come again; all else is answered as ever."""
     common = ["/metrics", "/", "/api/v1/tasks", "/-/healthy", "/-/ready", "/config"]
+    refused: list[Refusal] = []
 
     async def visit() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(build_web(World().sources()))
+        transport = httpx.ASGITransport(build_web(World().sources(on_refused=refused.append)))
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             return await asyncio.gather(*(client.get(path) for path in [*chosen, *common, chosen[0]]))
 
@@ -223,8 +225,9 @@ def test_choosers_have_no_power_over_the_others(chosen: list[str]) -> None:
     codes = [each.status_code for each in answers]
     assert {200: MOST_CHOSEN, 503: 12 - MOST_CHOSEN} == Counter(codes[:12])
     assert [200] * (len(common) + 1) == codes[12:]
-    refused = answers[codes.index(503)]
-    assert ("Too much is asked for at once", "1") == (refused.text, refused.headers["retry-after"])
+    assert [Refusal.CROWD] * (12 - MOST_CHOSEN) == refused
+    answer = answers[codes.index(503)]
+    assert ("Too much is asked for at once", "1") == (answer.text, answer.headers["retry-after"])
 
 
 def test_a_scrape_does_not_wait_for_the_default_threads() -> None:
@@ -281,12 +284,30 @@ def test_metrics_outlive_a_broken_report() -> None:
 
 
 def test_the_configuration_is_shown_as_it_is_now() -> None:
-    """`/config` is plain text in UTF-8, asked for anew at each request; what no encoding can hold costs a character."""
-    texts = iter(["accounts: []\n", "name: Zoë \ud800\n"])
-    app = build_web(World().sources(config_text=lambda: next(texts)))
-    before, after = ask(app, "/config"), ask(app, "/config")
+    """`/config` is plain text in UTF-8 of the configuration in effect; what no encoding can hold costs a character."""
+    in_effect = ["accounts: []\n"]
+    app = build_web(World().sources(config=lambda: in_effect[-1], config_text=str))
+    before = ask(app, "/config")
+    in_effect.append("name: Zoë \ud800\n")
     assert ("text/plain; charset=utf-8", "accounts: []\n") == (before.headers["content-type"], before.text)
-    assert "name: Zoë ?\n" == after.text
+    assert "name: Zoë ?\n" == ask(app, "/config").text
+
+
+def test_a_configuration_is_written_once() -> None:
+    """However often `/config` is asked for, and whatever the polls bring: once for each configuration, in a thread."""
+    world, in_effect, written = World(), ["first"], []
+
+    def write(config: str) -> str:
+        written.append((config, threading.current_thread().name))
+        return config
+
+    app = build_web(world.sources(config=lambda: in_effect[-1], config_text=write))
+    for config in ("first", "second"):
+        in_effect.append(config)
+        for _ in range(2):
+            world.now_report = replace(world.now_report, at=world.now_report.at + timedelta(seconds=1))
+            asyncio.run(ask_many(app, 3, "/config"))
+    assert [("first", "render_0"), ("second", "render_0")] == written
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -294,7 +315,7 @@ def test_the_configuration_is_shown_as_it_is_now() -> None:
     ("reason", "expected"),
     [
         ("", (200, "")),
-        ("config.yaml: accounts: missing", (500, "failed to reload config: config.yaml: accounts: missing")),
+        ("config.yaml: accounts: missing", (500, "failed to reload config: config.yaml: accounts: missing\n")),
     ],
 )
 def test_a_reload_is_answered_when_it_is_done(method: str, reason: str, expected: tuple[int, str]) -> None:
@@ -315,7 +336,7 @@ def test_a_reload_is_answered_when_it_is_done(method: str, reason: str, expected
 def test_nobody_reloads_unless_it_was_allowed(method: str) -> None:
     """Without `--web.enable-lifecycle` the answer is 403, in Prometheus's words."""
     answer = ask(build_web(World().sources()), "/-/reload", method=method)
-    assert (403, "Lifecycle API is not enabled.") == (answer.status_code, answer.text)
+    assert (403, "Lifecycle API is not enabled.\n") == (answer.status_code, answer.text)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +357,7 @@ def test_no_browser_can_reload(headers: dict[str, str]) -> None:
 
     world = World()
     answer = ask(build_web(world.sources(reload=reload)), "/-/reload", method="POST", **headers)
-    assert (403, "Reloading is not for browsers.") == (answer.status_code, answer.text)
+    assert (403, "Reloading is not for browsers.\n") == (answer.status_code, answer.text)
     assert {} == world.errors
 
 
@@ -350,7 +371,7 @@ def test_a_link_or_a_picture_cannot_reload(method: str) -> None:
     world = World()
     answer = ask(build_web(world.sources(reload=reload)), "/-/reload", method=method)
     assert (405, "POST, PUT") == (answer.status_code, answer.headers["allow"])
-    assert ("" if method == "HEAD" else "This endpoint requires a POST request.") == answer.text
+    assert ("" if method == "HEAD" else "This endpoint requires a POST request.\n") == answer.text
     assert {} == world.errors
 
 

@@ -13,6 +13,7 @@ import pytest
 from builders import Clock
 from exporter.config import ConfigError
 from exporter.config.web_values import RateLimit
+from exporter.metrics import Refusal
 from exporter.web import WebFile, build_web
 from exporter.web.auth import MOST_WAITING
 from exporter.web.guard import Bucket, Guard
@@ -92,7 +93,7 @@ def test_no_route_is_left_out(route: str, path: Path) -> None:
     async def visit(client: httpx.AsyncClient) -> None:
         for auth in (None, WRONG):
             answer = await client.get(route, auth=auth)
-            assert (401, "Unauthorized", "Basic") == (
+            assert (401, "Unauthorized\n", "Basic") == (
                 answer.status_code,
                 answer.text,
                 answer.headers["www-authenticate"],
@@ -139,7 +140,7 @@ def test_a_file_that_becomes_invalid(path: Path) -> None:
         put(path, INVALID)
         for route in ROUTES:
             answer = await client.get(route, auth=RIGHT)
-            assert (500, "Internal error; the exporter's log says more.") == (answer.status_code, answer.text)
+            assert (500, "Internal error; the exporter's log says more.\n") == (answer.status_code, answer.text)
             assert "deny" == answer.headers["x-frame-options"]
         put(path, USERS + HEADERS)
         assert [200, 401] == [(await client.get("/metrics", auth=auth)).status_code for auth in (RIGHT, None)]
@@ -211,11 +212,14 @@ def test_rate_limit(path: Path) -> None:
     async def visit(client: httpx.AsyncClient) -> None:
         got = [await client.get("/-/healthy", auth=auth) for auth in (RIGHT, None, RIGHT)]
         assert [200, 401, 429] == [each.status_code for each in got]
-        assert "Too Many Requests" == got[-1].text
+        assert "Too Many Requests\n" == got[-1].text
         await asyncio.sleep(60)
         assert [200, 429] == [(await client.get("/-/healthy", auth=RIGHT)).status_code for _ in range(2)]
 
-    visiting(Guard(web(), put(path, USERS + "rate_limit: {interval: 1m, burst: 2}\n")), visit)
+    refused: list[Refusal] = []
+    file = put(path, USERS + "rate_limit: {interval: 1m, burst: 2}\n")
+    visiting(Guard(web(), file, on_refused=refused.append), visit)
+    assert [Refusal.UNAUTHORIZED, Refusal.RATE_LIMIT, Refusal.RATE_LIMIT] == refused
 
 
 def test_the_rate_limit_of_the_start_holds(path: Path) -> None:
@@ -237,12 +241,15 @@ def test_an_invalid_file_comes_before_the_limit(path: Path) -> None:
         put(path, "")
         assert [200, 429] == [(await client.get("/-/healthy")).status_code for _ in range(2)]
 
-    visiting(Guard(web(), put(path, "rate_limit: {interval: 1h, burst: 1}\n")), visit)
+    refused: list[Refusal] = []
+    visiting(Guard(web(), put(path, "rate_limit: {interval: 1h, burst: 1}\n"), on_refused=refused.append), visit)
+    assert [Refusal.WEB_CONFIG, Refusal.WEB_CONFIG, Refusal.RATE_LIMIT] == refused
 
 
 def test_too_many_passwords(path: Path) -> None:
     """When a flood of wrong passwords fills the queue, more of them are a 503, and the known right one is a 200."""
-    app = Guard(web(), put(path, USERS))
+    refused: list[Refusal] = []
+    app = Guard(web(), put(path, USERS), on_refused=refused.append)
 
     async def run() -> None:
         transport = httpx.ASGITransport(app)
@@ -254,5 +261,8 @@ def test_too_many_passwords(path: Path) -> None:
             assert {401, 503} == set(codes[:-1])
             assert 200 == codes[-1]
             assert {"1"} == {each.headers["retry-after"] for each in answers if each.status_code == 503}
+            assert [codes.count(503), codes.count(401)] == [
+                refused.count(each) for each in (Refusal.PASSWORDS, Refusal.UNAUTHORIZED)
+            ]
 
     asyncio.run(run())

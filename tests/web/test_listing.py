@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from builders import a_task, at
 from explained import an_explanation as an_explained_task
 from explained import hourly
-from exporter.model import Problem, State, TaskReport, Verdict
+from exporter.model import LastReload, Problem, State, TaskReport, Verdict
 from exporter.web.listing import render, render_explained
-from web.reports import NOW, a_report, a_task_report, an_account
+from web.reports import MINUTE, NOW, a_report, a_task_report, an_account
 
 
 def test_a_known_task_is_told_whole() -> None:
@@ -18,11 +19,13 @@ def test_a_known_task_is_told_whole() -> None:
     report = a_report(a_task_report(State.MISSED, task_id="9223372036854775807", name="Checkout"))
     assert json.loads(render(report)) == {
         "at": "2025-11-24T09:30:15Z",
+        "configuration": None,
         "accounts": [
             {
                 "name": "main",
                 "interval_seconds": 60.0,
                 "up": True,
+                "access_key_readable": True,
                 "polled": True,
                 "last_failure_reason": None,
                 "last_failure_detail": None,
@@ -74,6 +77,19 @@ def test_a_known_task_is_told_whole() -> None:
             }
         ],
     }
+
+
+def test_a_refused_configuration_and_an_unreadable_key_are_told() -> None:
+    """When it was refused and since when that in force is; which account goes on with the key of before."""
+    report = a_report(accounts=(an_account(key_readable=False),))
+    refused = LastReload(NOW, successful=False, success_at=NOW - MINUTE)
+    document = json.loads(render(replace(report, last_reload=refused)))
+    assert {
+        "last_reload_successful": False,
+        "last_reload_at": "2025-11-24T09:30:15Z",
+        "loaded_at": "2025-11-24T09:29:15Z",
+    } == document["configuration"]
+    assert [False] == [each["access_key_readable"] for each in document["accounts"]]
 
 
 def test_an_unfetched_task_is_unknown_not_false() -> None:

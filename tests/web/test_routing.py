@@ -61,7 +61,7 @@ def test_beside_the_prefix_there_is_nothing(path: str) -> None:
 def test_the_way_home_takes_no_other_method(path: str) -> None:
     """A wrong method is refused on these as on every route."""
     answer = ask(build_web(World().sources(route_prefix="/shop")), path, method="POST")
-    assert (405, "GET, HEAD", "Method Not Allowed") == (answer.status_code, answer.headers["allow"], answer.text)
+    assert (405, "GET, HEAD", "Method Not Allowed\n") == (answer.status_code, answer.headers["allow"], answer.text)
 
 
 @pytest.mark.parametrize("prefix", ["/shop", "/behind/a/proxy"])

@@ -78,10 +78,11 @@ def test_the_links_of_the_status_page_lead_here() -> None:
     """Each row of the status page links to a page that is there, with the same policy for browsers."""
     app = build_web(World().sources())
     status = ask(app, "/")
+    policy = status.headers["content-security-policy"].replace("form-action 'self'", "form-action 'none'")
     links = re.findall(r'href="(tasks/[^"]+)"', status.text)
     answers = [ask(app, f"/{link}") for link in links]
     assert len(a_fleet().tasks) == len(links)
-    assert {(200, "text/html; charset=utf-8", status.headers["content-security-policy"], "no-referrer", None)} == {
+    assert {(200, "text/html; charset=utf-8", policy, "no-referrer", None)} == {
         (
             each.status_code,
             each.headers["content-type"],
@@ -102,16 +103,52 @@ def test_the_json_tells_the_same() -> None:
     assert document["headline"].startswith("Checkout, mobile missed 3 runs in a row")
 
 
-@pytest.mark.parametrize("prefix", ["/tasks", "/api/v1/tasks"])
+NO_TASK = "No such task of account main is watched here: it may be gone, excluded or watched elsewhere."
+NO_ACCOUNT = "No account of that name is watched here; there are: main, marketing."
+
+
 @pytest.mark.parametrize(
-    "path", ["main/1", "other/5678133109850114", "main/<b>", "main/5678133109850114%0A", "main/%00"]
+    ("path", "why"),
+    [
+        ("main/1", NO_TASK),
+        ("main/<b>", NO_TASK),
+        ("main/56781331098501140", NO_TASK),
+        ("main/%00", NO_TASK),
+        ("other/5678133109850114", NO_ACCOUNT),
+        ("<b>/5678133109850114", NO_ACCOUNT),
+    ],
 )
-def test_an_unknown_task_is_not_found(prefix: str, path: str) -> None:
-    """An account or id that is not there is 404 in fixed words: nothing of the request comes back."""
-    answer = ask(build_web(World().sources()), f"{prefix}/{path}")
-    assert (404, "text/plain; charset=utf-8", "Not Found") == (
+def test_an_unknown_task_is_not_found(path: str, why: str) -> None:
+    """It is 404 and says whether account or task is not there, in words of our own: nothing of the request comes back."""
+    app = build_web(World().sources())
+    as_json, page = ask(app, f"/api/v1/tasks/{path}"), ask(app, f"/tasks/{path}")
+    assert (404, "text/plain; charset=utf-8", f"{why}\n") == (
+        as_json.status_code,
+        as_json.headers["content-type"],
+        as_json.text,
+    )
+    assert (
+        404,
+        "text/html; charset=utf-8",
+        ask(app, "/").headers["content-security-policy"].replace("'self'", "'none'"),
+    ) == (
+        page.status_code,
+        page.headers["content-type"],
+        page.headers["content-security-policy"],
+    )
+    reader = Reader(page.text)
+    assert f"{why} All tasks that are watched" in plain(reader.text)
+    assert ["../../", "../../metrics", "../../"] == [attrs["href"] for tag, attrs in reader.tags if tag == "a"]
+    assert "<b>" not in page.text
+
+
+def test_before_the_first_poll_no_task_is_known_to_be_missing() -> None:
+    """The answer says that the account has not been polled, not that the task is gone."""
+    world = World()
+    world.now_report = a_report(accounts=(an_account(polled=False),))
+    answer = ask(build_web(world.sources()), "/api/v1/tasks/main/1")
+    assert (404, "Account main has not been polled yet, so its tasks are not known.\n") == (
         answer.status_code,
-        answer.headers["content-type"],
         answer.text,
     )
 

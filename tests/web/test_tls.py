@@ -7,7 +7,7 @@ import ssl
 import warnings
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from exporter.config import load_web
+from exporter.metrics import Refusal
 from exporter.web import Limits, build_context
 from log_lines import written
 from web.shop import CERTIFICATE_REQUIRED, CLIENTS, NO_PEM, PAIR, Shop, ask, open_shop, visit
@@ -32,11 +33,11 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 
-def served(shop: Shop, tls: str, client: ssl.SSLContext) -> str:
+def served(shop: Shop, tls: str, client: ssl.SSLContext, **built_with: Any) -> str:
     """What one client gets of a server with this `tls_server_config`."""
 
     async def run() -> str:
-        server = shop.server(tls)
+        server = shop.server(tls, **built_with)
         async with open_shop(server):
             return await ask(server, client)
 
@@ -104,8 +105,10 @@ def with_every_name(authority: trustme.CA) -> trustme.LeafCert:
 def test_allowed_names(allowed: str, admitted: bool, shop: Shop) -> None:
     """A verified client must bear one of the names exactly, of whatever kind; else not a byte of it is read."""
     tls = f"{CLIENTS}: RequireAndVerifyClientCert, client_allowed_sans: [{allowed}]"
-    got = served(shop, tls, shop.client(with_every_name(shop.authority)))
+    refused: list[Refusal] = []
+    got = served(shop, tls, shop.client(with_every_name(shop.authority)), on_refused=refused.append)
     assert ("hello" if admitted else "closed") == got
+    assert ([] if admitted else [Refusal.BAD_CERTIFICATE]) == refused
     assert int(admitted) == shop.asked
 
 
@@ -299,14 +302,15 @@ def test_an_invalid_file_keeps_tls(shop: Shop) -> None:
                 heard.append(await ask(server, shop.client()))
         return heard
 
-    assert ["Internal error; the exporter's log says more.", "hello"] == asyncio.run(run())
+    assert ["Internal error; the exporter's log says more.\n", "hello"] == asyncio.run(run())
 
 
 def test_a_silent_client_disturbs_nobody(shop: Shop) -> None:
-    """Who connects and says nothing of TLS is dropped, and others are served meanwhile."""
+    """Who connects and says nothing of TLS is dropped and counted, and others are served meanwhile."""
+    refused: list[Refusal] = []
 
     async def run() -> tuple[str, bytes]:
-        server = shop.server(limits=Limits(handshake_seconds=2))
+        server = shop.server(limits=Limits(handshake_seconds=2), on_refused=refused.append)
         async with open_shop(server):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             heard = await ask(server, shop.client())
@@ -315,6 +319,7 @@ def test_a_silent_client_disturbs_nobody(shop: Shop) -> None:
             return heard, end
 
     assert ("hello", b"") == asyncio.run(run())
+    assert [Refusal.SLOW_HANDSHAKE] == refused
 
 
 def test_plain_http(shop: Shop) -> None:
@@ -340,9 +345,10 @@ def test_plain_http(shop: Shop) -> None:
 )
 def test_garbage(sent: bytes, answer: bytes, shop: Shop) -> None:
     """What is neither TLS nor HTTP is told so by an alert or ends the connection at once; others are served."""
+    refused: list[Refusal] = []
 
     async def run() -> tuple[bytes, str]:
-        server = shop.server(limits=Limits(handshake_seconds=60))
+        server = shop.server(limits=Limits(handshake_seconds=60), on_refused=refused.append)
         async with open_shop(server):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(sent)
@@ -351,6 +357,7 @@ def test_garbage(sent: bytes, answer: bytes, shop: Shop) -> None:
             return got, await ask(server, shop.client())
 
     assert (answer, "hello") == asyncio.run(run())
+    assert [Refusal.BAD_HANDSHAKE] == refused
 
 
 def encrypted(leaf: trustme.LeafCert) -> bytes:

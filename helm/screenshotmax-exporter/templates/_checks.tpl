@@ -1,6 +1,8 @@
 {{/* What values are wrong together, each told in one sentence before Kubernetes or a pod would have to. */}}
 {{- define "screenshotmax-exporter.checks" -}}
 {{- include "screenshotmax-exporter.configChecks" . -}}
+{{- include "screenshotmax-exporter.webChecks" . -}}
+{{- include "screenshotmax-exporter.imageChecks" . -}}
 {{- include "screenshotmax-exporter.shardChecks" . -}}
 {{- include "screenshotmax-exporter.podChecks" . -}}
 {{- include "screenshotmax-exporter.accessChecks" . -}}
@@ -9,56 +11,6 @@
 {{- include "screenshotmax-exporter.monitorChecks" . -}}
 {{- include "screenshotmax-exporter.ruleChecks" . -}}
 {{- include "screenshotmax-exporter.reloaderChecks" . -}}
-{{- end -}}
-
-{{- define "screenshotmax-exporter.configChecks" -}}
-{{- if not (or .Values.configExistingSecretName (.Values.config).accounts) -}}
-{{- fail "config.accounts is needed, the accounts to watch; or configExistingSecretName, the Secret that holds the whole configuration" -}}
-{{- end -}}
-{{- if not .Values.configExistingSecretName -}}
-{{- range $section := prepend .Values.config.accounts .Values.config -}}
-{{- if and (contains "@" (dig "api" "proxy_url" "" $section | default "")) (not $.Values.secretConfig) -}}
-{{- fail "config: the user of a proxy_url would be readable in a ConfigMap: set secretConfig, which keeps the configuration in a Secret" -}}
-{{- end -}}
-{{- end -}}
-{{- range $account := .Values.config.accounts -}}
-{{- $at := printf "config.accounts of %v" $account.name -}}
-{{- if and $account.access_key (not $.Values.secretConfig) -}}
-{{- fail (printf "%s: access_key would be readable in a ConfigMap: put it into a Secret and name that in existingSecret.name, or set secretConfig" $at) -}}
-{{- end -}}
-{{- include "screenshotmax-exporter.keyFileCheck" (dict "root" $ "at" $at "file" ($account.access_key_file | default "")) -}}
-{{- $ids := concat (kindIs "slice" $account.tasks | ternary $account.tasks list) ($account.exclude | default list) -}}
-{{- range $account.overrides }}{{ $ids = append $ids .id }}{{ end -}}
-{{- range $ids -}}
-{{- if and (not (kindIs "string" .)) (gt (float64 .) 9007199254740991.0) -}}
-{{- fail (printf "%s: Helm rounds numbers as long as the task id %v: put it in quotes" $at (int64 .)) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- if and .Values.webConfig .Values.webConfigExistingSecret.name -}}
-{{- fail "webConfig and webConfigExistingSecret.name exclude each other: give the web configuration once" -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Whether something is mounted where an access key is looked for: a dict with root, at and file. Mounts elsewhere are not judged. */}}
-{{- define "screenshotmax-exporter.keyFileCheck" -}}
-{{- $file := .file -}}
-{{- $keys := "/run/secrets/screenshotmax/" -}}
-{{- $secret := .root.Values.existingSecret -}}
-{{- $there := list -}}
-{{- if $secret.name -}}
-{{- range $secret.items | default (list (dict "path" "")) }}{{ $there = append $there (printf "%s%s" $keys .path) }}{{ end -}}
-{{- end -}}
-{{- range concat (.root.Values.extraVolumeMounts | default list) (.root.Values.extraSecretMounts | default list) }}{{ $there = append $there (.mountPath | default "") }}{{ end -}}
-{{- $found := hasPrefix $keys $file | not -}}
-{{- range compact $there }}{{ $found = or $found (hasPrefix (printf "%s/" (trimSuffix "/" .)) (printf "%s/" $file)) }}{{ end -}}
-{{- if and (not $found) $secret.name -}}
-{{- fail (printf "%s: access_key_file is %s, and existingSecret.items makes no such file: give one of them that path" .at $file) -}}
-{{- end -}}
-{{- if not $found -}}
-{{- fail (printf "%s: access_key_file is %s, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name" .at $file) -}}
-{{- end -}}
 {{- end -}}
 
 {{/*
@@ -87,14 +39,6 @@ hashing. The pods refuse what is left.
 {{- end -}}
 {{- end -}}
 
-{{/* Seconds of a duration of the configuration, such as 1h30m. */}}
-{{- define "screenshotmax-exporter.seconds" -}}
-{{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 "y" 31536000 -}}
-{{- $sum := 0.0 -}}
-{{- range regexFindAll "[0-9]+[a-z]+" . -1 }}{{ $sum = addf $sum (mulf (regexFind "[0-9]+" .) (get $units (regexFind "[a-z]+" .))) }}{{ end -}}
-{{- $sum -}}
-{{- end -}}
-
 {{- define "screenshotmax-exporter.podChecks" -}}
 {{- $shards := int .Values.sharding.totalShards -}}
 {{- if and (gt $shards 1) (ne (int .Values.replicas) 1) -}}
@@ -114,6 +58,9 @@ hashing. The pods refuse what is left.
 {{- range .Values.extraArgs -}}
 {{- if regexMatch "^--(no-)?(config\\.(file|enable-auto-reload)|storage\\.path|web\\.|log\\.|shard|total-shards)" . -}}
 {{- fail (printf "extraArgs: %s is set by a value of its own, which probes and monitors follow: see web, log, sharding, persistence, autoReload and containerPort" (splitList "=" . | first)) -}}
+{{- end -}}
+{{- if not (regexMatch "^--config\\.auto-reload-interval=." .) -}}
+{{- fail (printf "extraArgs: %s is not among the flags that are left to give, such as --config.auto-reload-interval=1m" (splitList "=" . | first)) -}}
 {{- end -}}
 {{- end -}}
 {{- $budget := .Values.podDisruptionBudget | default dict -}}
@@ -137,6 +84,23 @@ hashing. The pods refuse what is left.
 {{- end -}}
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) -}}
 {{- fail "route.parentRefs is needed with route.enabled: an HTTPRoute of no gateway leads nowhere" -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.extraEgress) -}}
+{{- include "screenshotmax-exporter.egressChecks" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether polls get out where nothing but names and HTTPS does. What is on this machine no policy sees. */}}
+{{- define "screenshotmax-exporter.egressChecks" -}}
+{{- $config := .Values.config -}}
+{{- range $account := .Values.configExistingSecretName | empty | ternary ($config).accounts list -}}
+{{- $proxy := dig "api" "proxy_url" (dig "api" "proxy_url" "" $config) $account | default "" -}}
+{{- $url := $proxy | default (dig "api" "base_url" (dig "api" "base_url" "https://" $config) $account) -}}
+{{- $plain := hasPrefix "http:" $url | ternary "80" "443" -}}
+{{- $port := regexReplaceAll "^https?://([^@/]*@)?(\\[[^]]*\\]|[^:/]*):?([0-9]*).*$" $url "${3}" | default $plain -}}
+{{- if and (regexMatch "^[0-9]+$" $port) (ne $port "443") (not (include "screenshotmax-exporter.onLoopback" $url)) -}}
+{{- fail (printf "config.accounts of %s: networkPolicy lets nothing out but names and port 443, and %s is at port %s: name that in networkPolicy.extraEgress" $account.name ($proxy | empty | ternary "base_url" "proxy_url") $port) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -188,6 +152,11 @@ hashing. The pods refuse what is left.
 {{- end -}}
 {{- if and $web.clientCertificates (not ($monitor.tlsConfig).cert) -}}
 {{- fail (printf "%s.tlsConfig.cert is needed: the web configuration asks for client certificates, and Prometheus would be refused" $name) -}}
+{{- end -}}
+{{- $interval := $monitor.interval | default "" -}}
+{{- $timeout := $monitor.scrapeTimeout | default "" -}}
+{{- if and $interval (gt (include "screenshotmax-exporter.seconds" $timeout | float64) (include "screenshotmax-exporter.seconds" $interval | float64)) -}}
+{{- fail (printf "%s.scrapeTimeout is %s, and Prometheus takes none above the interval, which is %s" $name $timeout $interval) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -255,6 +224,23 @@ hashing. The pods refuse what is left.
 {{- end -}}
 {{- if eq (int .Values.configReloader.containerPort) (int .Values.containerPort) -}}
 {{- fail (printf "configReloader.containerPort and containerPort are both %d: containers of a pod share its ports" (int .Values.containerPort)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A registry within the repository: no owner at ghcr.io has a dot. Behind a mirror of one's own a repository may begin so. */}}
+{{- define "screenshotmax-exporter.imageChecks" -}}
+{{- $images := dict "image" .Values.image -}}
+{{- if .Values.configReloader.enabled }}{{ $_ := set $images "configReloader.image" .Values.configReloader.image }}{{ end -}}
+{{- range $name, $image := $images -}}
+{{- $registry := (($.Values.global).imageRegistry) | default $image.registry -}}
+{{- $repository := $image.repository -}}
+{{- $first := regexFind "^[^/]+/" $repository -}}
+{{- if and $registry (or (contains ":" $first) (and (contains "." $first) (eq $registry "ghcr.io"))) -}}
+{{- fail (printf "%s.repository is %s, behind the registry %s: %s goes into %s.registry" $name $repository $registry (trimSuffix "/" $first) $name) -}}
+{{- end -}}
+{{- if regexMatch "[:@]" (trimPrefix $first $repository) -}}
+{{- fail (printf "%s.repository is %s: what is behind the name goes into %s.tag or %s.digest" $name $repository $name $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

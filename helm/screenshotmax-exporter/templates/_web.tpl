@@ -79,3 +79,50 @@ timeoutSeconds: 5
 {{- end -}}
 {{- merge $probe $own | toYaml -}}
 {{- end -}}
+
+{{/* What the exporter would refuse of the web configuration, and end for; no entry of a user is shown, as it may be his password. */}}
+{{- define "screenshotmax-exporter.webChecks" -}}
+{{- if .Values.webConfigExistingSecret.name -}}
+{{- if .Values.webConfig -}}
+{{- fail "webConfig and webConfigExistingSecret.name exclude each other: give the web configuration once" -}}
+{{- end -}}
+{{- else -}}
+{{- range $user, $hash := (.Values.webConfig).basic_auth_users -}}
+{{- if not (regexMatch "^\\$2[abxy]\\$(0[4-9]|1[0-6])\\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$" ($hash | default "")) -}}
+{{- fail (printf "webConfig.basic_auth_users: that of %s is no bcrypt hash of a cost from 4 to 16, expected one such as htpasswd -nBC 10 makes" $user) -}}
+{{- end -}}
+{{- end -}}
+{{- $rate := (.Values.webConfig).rate_limit | default dict -}}
+{{- if and (regexMatch "[1-9]" ($rate.interval | default "" | toString)) (not (hasKey $rate "burst")) -}}
+{{- fail "webConfig.rate_limit.burst is needed beside an interval: with none every request is refused" -}}
+{{- end -}}
+{{- include "screenshotmax-exporter.tlsChecks" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "screenshotmax-exporter.tlsChecks" -}}
+{{- $tls := (.Values.webConfig).tls_server_config | default dict -}}
+{{- $clients := or $tls.client_ca $tls.client_ca_file -}}
+{{- $policy := $tls.client_auth_type | default "NoClientCert" -}}
+{{- if or $tls.cert $tls.cert_file $tls.key $tls.key_file $clients $tls.client_auth_type -}}
+{{- range $kind := list "cert" "key" -}}
+{{- if not (or (get $tls $kind) (get $tls (printf "%s_file" $kind))) -}}
+{{- fail (printf "webConfig.tls_server_config: %s_file or %s is needed: TLS takes a certificate and its key" $kind $kind) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $clients (eq $policy "NoClientCert") -}}
+{{- fail "webConfig.tls_server_config: an authority of clients needs client_auth_type, such as RequireAndVerifyClientCert" -}}
+{{- end -}}
+{{- if and (not $clients) (ne $policy "NoClientCert") -}}
+{{- fail (printf "webConfig.tls_server_config: client_auth_type %s needs client_ca_file or client_ca, the authority of the clients" $policy) -}}
+{{- end -}}
+{{- range $key := list "cert_file" "key_file" "client_ca_file" -}}
+{{- with get $tls $key -}}
+{{- $place := include "screenshotmax-exporter.absolute" (dict "file" . "directory" "/etc/screenshotmax-exporter-web") -}}
+{{- if not (include "screenshotmax-exporter.mounted" (dict "root" $ "file" $place)) -}}
+{{- fail (printf "webConfig.tls_server_config.%s leads to %s, and nothing is mounted there: see extraSecretMounts" $key $place) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -61,10 +61,19 @@ FAULTS = {
     "U20-gzip-list": failing(
         Reason.ENCODING, body(lambda call: gzip.compress(true_json(call)), "Content-Encoding: gzip"), listed=True
     ),
-    "U21-1GB-with-length": failing(Reason.TOO_LARGE, flood(OK + b"Content-Length: 1073741824\r\n\r\n")),
+    "U21-1GB-with-length": failing(
+        Reason.TOO_LARGE,
+        flood(OK + b"Content-Length: 1073741824\r\n\r\n"),
+        told="the answer is larger than 1048576 bytes",
+    ),
     "U21-1GB-in-chunks": failing(Reason.TOO_LARGE, flood(CHUNKED, b"10000\r\n" + b" " * 65_536 + b"\r\n")),
     "U21-1GB-to-the-end": failing(Reason.TOO_LARGE, flood(OK + b"\r\n")),
     "U21-1GB-list": failing(Reason.TOO_LARGE, flood(OK + b"\r\n"), listed=True),
+    "U21-1GB-of-chunk-extensions": failing(
+        Reason.TOO_LARGE,
+        flood(CHUNKED, b"1;" + b"x" * 65_536 + b"\r\n \r\n"),
+        told="the answer and what is around it are larger than 1310720 bytes",
+    ),
     "U22-slow-headers": failing(Reason.TIMEOUT, drip(OK, b"X-More: x\r\n")),
     "U22-slow-status": failing(Reason.TIMEOUT, drip(b"HTTP/1.1 200 O", b"K")),
     "U22-slow-body": failing(Reason.TIMEOUT, drip(OK + b"\r\n", b" ")),
@@ -99,6 +108,7 @@ FAULTS = {
     "U25-status-line": unread(b"HTTP/1.1 2x0 OK\r\n\r\n{}"),
     "U25-no-status": unread(b"HTTP/1.1\r\n\r\n{}"),
     "U25-HTTP-2": unread(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "U25-gzip": unread(gzip.compress(b"{}")),
     "U25-SSH": unread(b"SSH-2.0-OpenSSH_9.6\r\n"),
     "U25-silence-of-bytes": unread(b""),
     "U26-BOM": Fault(play=reworded(lambda text: b"\xef\xbb\xbf" + text)),
@@ -137,7 +147,7 @@ FAULTS = {
         Reason.BAD_SHAPE, body(json.dumps({"statusCode": 401, "error": "Unauthorized", "message": "no"}).encode())
     ),
     "U37-answer-behind-the-answer": Fault(
-        play=raw(
+        play=stall(
             lambda call: (
                 answer(true_json(call), "Connection: keep-alive", at=call.now)
                 + answer(b'{"id": 666, "name": "POISON"}', at=call.now)
@@ -149,4 +159,5 @@ FAULTS = {
     "U58-reset-in-body": failing(Reason.RESET, broken(OK + b"Content-Length: 99\r\n\r\n{")),
     "U59-silence": failing(Reason.TIMEOUT, stall(b"")),
     "U60-closed-under-us": Fault(play=headed("Connection: keep-alive", "Keep-Alive: timeout=600")),
+    "U60-left-open": Fault(play=stall(lambda call: answer(true_json(call), "Connection: keep-alive", at=call.now))),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chaos.server import Door
 
 
-def handshake(make: Callable[[Certificates], ssl.SSLContext]) -> Fault:
+def handshake(make: Callable[[Certificates], ssl.SSLContext], **more: str) -> Fault:
     """TLS as this context has it."""
 
     def open_with(certificates: Certificates, _silence: Silence) -> Door:
@@ -30,7 +30,11 @@ def handshake(make: Callable[[Certificates], ssl.SSLContext]) -> Fault:
 
         return door
 
-    return failing(Reason.TLS, door=open_with, tls=True)
+    return failing(Reason.TLS, door=open_with, tls=True, **more)
+
+
+def certificate(make: Callable[[Certificates], ssl.SSLContext], fault: str) -> Fault:
+    return handshake(make, told=f"the server's certificate is refused: {fault}")
 
 
 def instead_of_tls(data: bytes) -> Fault:
@@ -78,12 +82,13 @@ FAULTS = {
     "U58-reset-in-handshake": failing(Reason.RESET, door=break_off, tls=True),
     "U59-silent-handshake": failing(Reason.TIMEOUT, door=keep_still, tls=True),
     "U61-TLS-1.1": handshake(Certificates.old),
-    "U62-expired": handshake(Certificates.expired),
-    "U62-not-yet-valid": handshake(Certificates.not_yet_valid),
-    "U62-wrong-address": handshake(Certificates.for_another_address),
-    "U62-wrong-host": handshake(Certificates.for_another_host),
-    "U62-unknown-issuer": handshake(Certificates.strange),
-    "U62-self-signed": handshake(Certificates.self_signed),
+    "U62-expired": certificate(Certificates.expired, "it has expired"),
+    "U62-not-yet-valid": certificate(Certificates.not_yet_valid, "it is not yet valid"),
+    "U62-wrong-address": certificate(Certificates.for_another_address, "it is for another address"),
+    "U62-wrong-host": certificate(Certificates.for_another_host, "it is for another address"),
+    "U62-unknown-issuer": certificate(Certificates.strange, "its issuer is unknown"),
+    "U62-self-signed": certificate(Certificates.self_signed, "it is self-signed"),
+    "U62-weak-key": certificate(Certificates.weak, "its key is too weak"),
     "U63-plain-HTTP": instead_of_tls(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
     "U63-garbage": instead_of_tls(b"\x16\x03\x01\xff\xff" + b"\x00" * 99),
     "U63-closed": instead_of_tls(b""),

@@ -174,6 +174,15 @@ FAULTS = {
     "U51-runs-go-back": Fault(play=fields(runs=1)),
     "U51-last-run-goes-back": Fault(play=relative(last_run=-3)),
     "U52-cached-by-Age": Fault(play=dated(timedelta(), "Age: 1800", ago=timedelta(seconds=1800)), state=State.DUE),
+    "U52-cached-with-its-Date": Fault(
+        play=dated(timedelta(minutes=-30), "Age: 1800", ago=timedelta(minutes=30)), state=State.DUE
+    ),
+    "U52-Date-older-than-Age": failing(
+        Reason.CLOCK_SKEW,
+        dated(timedelta(minutes=-30), "Age: 600", ago=timedelta(minutes=30)),
+        state=State.UNKNOWN,
+        problem=Problem.CLOCK_SKEW,
+    ),
     "U52-old-Date": failing(
         Reason.CLOCK_SKEW,
         dated(timedelta(minutes=-30), ago=timedelta(minutes=30)),

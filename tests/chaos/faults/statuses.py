@@ -37,6 +37,12 @@ FAULTS = {
     "U4-404": failing(
         Reason.HTTP_404, body(b"{}", status="404 Not Found"), state=State.UNKNOWN, problem=Problem.NOT_FOUND
     ),
+    "U4-404-Retry-After": failing(
+        Reason.HTTP_404,
+        body(b"{}", "Retry-After: 3600", status="404 Not Found"),
+        state=State.UNKNOWN,
+        problem=Problem.NOT_FOUND,
+    ),
     "U4-404-list": failing(Reason.HTTP_404, body(b"{}", status="404 Not Found"), listed=True),
     "U5-423": failing(Reason.HTTP_423, body(b"{}", status="423 Locked"), block=5 * MINUTE),
     "U6-429": failing(Reason.HTTP_429, body(b"{}", status=REFUSED), block=MINUTE),
@@ -61,6 +67,11 @@ FAULTS = {
         )
     ),
     "U11-endless-1xx": failing(Reason.TIMEOUT, drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n")),
+    "U11-1xx-of-16kB": failing(
+        Reason.TOO_LARGE,
+        flood(b"", (b"HTTP/1.1 103 Early Hints\r\nX: " + b"x" * 16_000 + b"\r\n\r\n") * 4),
+        told="the answer and what is around it are larger than 1310720 bytes",
+    ),
     "U11-flood-of-1xx": failing(Reason.TIMEOUT, drip(b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 200)),
     **{
         f"U12-{name}": retry(value)

@@ -6,9 +6,9 @@ Whoever says it and however it is written, a secret that is in use is cut out of
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
+import os
 import re
 import sys
 from base64 import b64encode
@@ -19,16 +19,20 @@ from urllib.parse import quote
 import structlog
 from structlog.processors import CallsiteParameter as Place
 
+from exporter.logs.lines import lines_to
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from structlog.typing import EventDict, WrappedLogger
 
+    from exporter.logs.lines import Lines
     from exporter.model import Secret
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _SILENCED = ("httpx", "httpcore", "hpack", "asyncio", "uvicorn.access")
 _SILENT = logging.CRITICAL + 1
+_FLUSH_SECONDS = 0.5
 _FIRST_KEYS = ("time", "level", "source", "msg")
 _BARE = re.compile(r'[^\s"=\\]+')
 _NO_KEY = re.compile(r"[^A-Za-z0-9_.-]")
@@ -104,7 +108,7 @@ def configure(*, level: str = "info", form: str = "logfmt", stream: TextIO | Non
 
     What is noted in the result is hidden from then on.
     """
-    lines, secrets = _Lines(stream or sys.stderr), Secrets()
+    lines, secrets = lines_to(stream or sys.stderr), Secrets()
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -118,8 +122,13 @@ def configure(*, level: str = "info", form: str = "logfmt", stream: TextIO | Non
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    _route_the_standard_library(LEVELS[level])
+    _route_the_standard_library(LEVELS[level], lines)
     return secrets
+
+
+def finish() -> None:
+    """Wait for what is still to be written, but not for long: before an end that waits for no thread."""
+    logging.shutdown()
 
 
 def _promised_keys(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -133,15 +142,25 @@ def _promised_keys(_logger: WrappedLogger, method: str, event: EventDict) -> Eve
 
 
 def _exception_class(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """An exception's class and place are told, never its text: that may quote what upstream sent, or a URL."""
+    """An exception's class and place are told, never its text: that may quote what upstream sent, or a URL.
+
+    Of the system's errors also which it is, where the words are the system's own.
+    """
     found = event.pop("exc_info", None)
     if found:
         caught = found[1] if isinstance(found, tuple) else found
         event["error"] = caught if isinstance(caught, BaseException) else sys.exception()
     error = event.get("error")
     if isinstance(error, BaseException):
+        event["strerror"] = _of_the_system(error)
         event["at"] = _place(error)
     return {key: type(value).__name__ if isinstance(value, BaseException) else value for key, value in event.items()}
+
+
+def _of_the_system(error: BaseException) -> str | None:
+    if isinstance(error, OSError) and error.errno and error.strerror == os.strerror(error.errno):
+        return error.strerror
+    return None
 
 
 def _place(error: BaseException) -> str:
@@ -173,22 +192,16 @@ def _escaped(text: str) -> str:
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
-class _Lines:
-    """Where lines go. A closed or full stderr must never stop the polling."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def msg(self, line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
-            self._stream.flush()
-
-    debug = info = warning = error = critical = exception = msg
-
-
 class _ToStructlog(logging.Handler):
     """What libraries log becomes one of our lines, without traceback: tracebacks may quote what they should not."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def flush(self) -> None:
+        """Python's logging asks for it at the interpreter's end."""
+        self._lines.flush(_FLUSH_SECONDS)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -200,10 +213,10 @@ class _ToStructlog(logging.Handler):
         structlog.get_logger().log(level, first_line, source=record.name, error=error)
 
 
-def _route_the_standard_library(level: int) -> None:
+def _route_the_standard_library(level: int, lines: Lines) -> None:
     """Also what the `warnings` module has to say, which would else take two lines of its own form."""
     root = logging.getLogger()
-    root.handlers[:] = [_ToStructlog()]
+    root.handlers[:] = [_ToStructlog(lines)]
     root.setLevel(max(level, logging.WARNING))
     logging.captureWarnings(capture=True)
     for name in _SILENCED:
