@@ -157,7 +157,10 @@ def _difference(
 
 def _earliest_open(task: Task, plan: Plan, fetched_at: datetime) -> datetime:
     """No fire before this can still be answered in time."""
-    return max(task.created_at or _BEGINNING, fetched_at - plan.expected.grace - _LONGEST_WINDOW)
+    open_at = fetched_at - plan.expected.grace
+    if plan.fires.optional(open_at - _LONGEST_WINDOW, fetched_at + _LONGEST_WINDOW):
+        open_at -= _LONGEST_WINDOW  # clocks change about then, so that a fire may be long
+    return max(task.created_at or _BEGINNING, open_at)
 
 
 def _open_spare(task: Task, plan: Plan, fetched_at: datetime, *, most: int) -> int:

@@ -63,7 +63,7 @@ class Reloader:
         self._tried: bytes | None = _digest(content)  # None: there was no file to read
         self._waiting: list[asyncio.Future[str]] = []
         self._asked = asyncio.Event()
-        # Its own: the loop's default threads may all be stuck in a silent resolver.
+        # Its own: no other work, which may hang, holds it up.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
 
     def ask(self) -> asyncio.Future[str]:

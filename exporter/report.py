@@ -1,27 +1,28 @@
 """The single reader of the store: facts and one `now` in, everything there is to show out.
 
-A schedule is asked only when a poll has changed a task's facts or a fire has passed, never at every scrape.
+A schedule is asked only when a poll has changed a task's facts or a fire has passed, never at every scrape: what it
+answered is kept with the facts (see Outlook).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.judge import Missed, count_missed, expect, judge, lateness, unknown
+from exporter.judge import judge, unknown
 from exporter.model import Expectation, Problem, Report, State, TaskReport, Verdict
-from exporter.schedule import Schedule, ScheduleError, Schedules
+from exporter.schedule import Schedule, ScheduleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from exporter.model import AccountReport, Policy, Task
-    from exporter.store import Store, TaskFacts
+    from exporter.store import Outlook, Store, TaskFacts
 
 _log = structlog.get_logger()
 _CANDIDATES = 16  # fires that may be the common one; the most named are looked at closely
@@ -35,35 +36,12 @@ def by_trouble(known: TaskReport) -> tuple[int, int, str, str, int, str]:
     return state, -(known.verdict.consecutive or 0), known.account, name, len(known.task_id), known.task_id
 
 
-@dataclass(slots=True)
-class _Memo:
-    """What is derived from one task's facts and holds until they change or the next fire passes."""
-
-    task: Task
-    observed_since_at: datetime | None
-    schedule: Schedule | ScheduleError | None
-    expected: Expectation | Problem
-    late: timedelta | None = None
-    previous_fire_at: datetime | None = None
-    next_fire_at: datetime | None = None
-    asked_at: datetime | None = None
-    missed: tuple[datetime, Missed] | None = None  # counted until
-
-
 class Reporter:
-    """Builds the report. Holds memos, no facts: dropping one costs time, never truth."""
+    """Builds the report. Holds no facts, and no two threads that ask for it are in each other's way."""
 
-    def __init__(
-        self,
-        store: Store,
-        policies: Mapping[str, Callable[[str], Policy]],
-        *,
-        schedules: Schedules | None = None,
-    ) -> None:
+    def __init__(self, store: Store, policies: Mapping[str, Callable[[str], Policy]]) -> None:
         self._store = store
         self._policies = policies
-        self._schedules = schedules or Schedules()
-        self._memos: dict[tuple[str, str], _Memo] = {}
         self._latest: tuple[int, Report] | None = None
 
     def report(self, now: datetime, *, seconds: float | None = None) -> Report:
@@ -71,26 +49,23 @@ class Reporter:
 
         Within one second and without news it is the same object: one rendering serves.
         """
-        if self._latest is not None and self._latest[0] == self._store.version:
-            report = self._latest[1]
+        latest, version = self._latest, self._store.version
+        if latest is not None and latest[0] == version:
+            report = latest[1]
             if timedelta() <= now - report.at < timedelta(seconds=1) and now.second == report.at.second:
                 return report
         report = self._build(now, seconds)
-        self._latest = (self._store.version, report)
+        self._latest = (version, report)
         return report
 
     def forget(self) -> None:
-        """Another tolerance may be in force: derive everything anew."""
-        self._memos.clear()
+        """Another tolerance may be in force."""
         self._latest = None
 
     def _build(self, now: datetime, seconds: float | None) -> Report:
         read = list(self._store.read())
         tasks = tuple(self._survive(account, facts, now, seconds) for account, each in read for facts in each.values())
-        if len(self._memos) > len(tasks):
-            there = {(task.account, task.task_id) for task in tasks}
-            self._memos = {key: memo for key, memo in self._memos.items() if key in there}
-        common = {account.name: self._common_fire(account.name, tasks) for account, _ in read}
+        common = {account.name: _common_fire(account.name, tasks, facts) for account, facts in read}
         accounts = tuple(
             replace(_without_passed_block(account, now), common_fire_at=at, missing_common_fire=number)
             for account, _ in read
@@ -116,55 +91,64 @@ class Reporter:
             return TaskReport(account.name, facts.task_id, verdict, facts.fetch_success, task=facts.task)
 
     def _task(self, account: AccountReport, facts: TaskFacts, now: datetime, seconds: float | None) -> TaskReport:
-        evidence_at = _evidence_at(facts, now, seconds)
-        if facts.task is None or evidence_at is None:
+        evidence_at, outlook = _evidence_at(facts, now, seconds), facts.outlook
+        if facts.task is None or outlook is None or evidence_at is None:
             return _without_data(account.name, facts)
         policy = self._policies[account.name](facts.task_id)
-        memo = self._memo((account.name, facts.task_id), facts.task, _observed_since(facts), policy)
-        verdict = judge(facts.task, memo.expected, fetched_at=evidence_at, now=now, stale_after=policy.stale_after)
+        expected = outlook.expected(policy)
+        verdict = judge(facts.task, expected, fetched_at=evidence_at, now=now, stale_after=policy.stale_after)
         stale = now - evidence_at > policy.stale_after
         verdict = _doubted(verdict, stale=stale, skewed=facts.skewed)
-        missed = None
+        missed_fires_at: tuple[datetime, ...] = ()
         if verdict.state is State.MISSED:
-            missed = _count(memo, until=min(evidence_at, now))
-            verdict = replace(verdict, consecutive=missed.count)
-        if facts.task.enabled is not False:
-            _look_at_fires(memo, now)
-        shown = _shown(account.name, facts, memo, verdict, age=None if stale else _age(facts.task, now))
-        return shown if missed is None else replace(shown, missed_fires_at=missed.recent)
+            missed = outlook.missed(policy, until=min(evidence_at, now))
+            verdict, missed_fires_at = replace(verdict, consecutive=missed.count), missed.recent
+        fires = outlook.fires(now) if facts.task.enabled is not False else (None, None)
+        return TaskReport(
+            account.name,
+            facts.task_id,
+            verdict,
+            facts.fetch_success,
+            task=facts.task,
+            fetched_at=facts.fetched_at,
+            observed_since_at=outlook.observed_since_at,
+            expectation=expected if isinstance(expected, Expectation) else None,
+            schedule_valid=isinstance(outlook.schedule, Schedule),
+            schedule_error=str(outlook.schedule) if isinstance(outlook.schedule, ScheduleError) else "",
+            previous_fire_at=fires[0],
+            next_fire_at=fires[1],
+            last_run_age=None if stale else _age(facts.task, now),
+            missed_fires_at=missed_fires_at,
+            lateness=None if Problem.IMPLAUSIBLE in verdict.problems else outlook.lateness(policy),
+            counts=facts.entry.counts if facts.entry else None,
+            counted_since_at=facts.entry.first_seen_at if facts.entry else None,
+        )
 
-    def _common_fire(self, account: str, tasks: Iterable[TaskReport]) -> tuple[datetime | None, int]:
-        """The fire that most of an account's missing tasks have missed, the latest of several, and how many have."""
-        missing = [task for task in tasks if task.account == account and task.missed_fires_at]
-        if len(missing) < 2:
-            return None, 0
-        named = Counter(at for task in missing for at in {_first_missed(task), *task.missed_fires_at})
-        counts = {at: sum(self._missed_at(task, at) for task in missing) for at, _ in named.most_common(_CANDIDATES)}
-        at, number = max(counts.items(), key=lambda fire: (fire[1], fire[0]))
-        return (at, number) if number > 1 else (None, 0)
 
-    def _missed_at(self, task: TaskReport, at: datetime) -> bool:
-        """Whether the task missed a fire at this instant: the newest are listed, older ones are asked for."""
-        if not _first_missed(task) <= at <= task.missed_fires_at[-1]:
-            return False
-        schedule = self._memos[task.account, task.task_id].schedule
-        found = next(schedule.mandatory(at), None) if isinstance(schedule, Schedule) else None
-        return found is not None and found.earliest_at == at
+def _common_fire(
+    account: str, tasks: Iterable[TaskReport], facts: Mapping[str, TaskFacts]
+) -> tuple[datetime | None, int]:
+    """The fire that most of an account's missing tasks have missed, the latest of several, and how many have."""
+    missing = [task for task in tasks if task.account == account and task.missed_fires_at]
+    if len(missing) < 2:
+        return None, 0
+    named = Counter(at for task in missing for at in {_first_missed(task), *task.missed_fires_at})
+    counts = {
+        at: sum(_missed_at(task, at, facts[task.task_id].outlook) for task in missing)
+        for at, _ in named.most_common(_CANDIDATES)
+    }
+    at, number = max(counts.items(), key=lambda fire: (fire[1], fire[0]))
+    return (at, number) if number > 1 else (None, 0)
 
-    def _memo(self, key: tuple[str, str], task: Task, observed_since_at: datetime | None, policy: Policy) -> _Memo:
-        memo = self._memos.get(key)
-        if memo is None or memo.task != task or memo.observed_since_at != observed_since_at:
-            memo = self._memos[key] = self._derive(task, observed_since_at, policy)
-        return memo
 
-    def _derive(self, task: Task, observed_since_at: datetime | None, policy: Policy) -> _Memo:
-        if task.crontab is None or task.timezone is None:
-            return _Memo(task, observed_since_at, None, Problem.BAD_FIELD)
-        schedule = self._schedules.get(task.crontab, task.timezone)
-        if isinstance(schedule, ScheduleError):
-            return _Memo(task, observed_since_at, schedule, schedule.problem)
-        expected = expect(task, schedule, policy, observed_since_at=observed_since_at)
-        return _Memo(task, observed_since_at, schedule, expected, late=lateness(task, schedule, expected))
+def _missed_at(task: TaskReport, at: datetime, outlook: Outlook | None) -> bool:
+    """Whether the task missed a fire at this instant: the newest are listed, older ones are asked for."""
+    if at >= task.missed_fires_at[0]:
+        return at in task.missed_fires_at
+    if outlook is None or at < _first_missed(task):
+        return False
+    found = next(outlook.schedule.mandatory(at), None) if isinstance(outlook.schedule, Schedule) else None
+    return found is not None and found.earliest_at == at
 
 
 def _without_passed_block(account: AccountReport, now: datetime) -> AccountReport:
@@ -203,51 +187,5 @@ def _first_missed(task: TaskReport) -> datetime:
     return task.verdict.fire.earliest_at if task.verdict.fire else task.missed_fires_at[0]
 
 
-def _count(memo: _Memo, *, until: datetime) -> Missed:
-    if not isinstance(memo.schedule, Schedule) or not isinstance(memo.expected, Expectation):
-        return Missed(0, until)
-    since = memo.missed[1] if memo.missed is not None and memo.missed[0] <= until else None
-    if memo.missed is None or memo.missed[0] != until:
-        memo.missed = (until, count_missed(memo.schedule, memo.expected, until=until, since=since))
-    return memo.missed[1]
-
-
-def _look_at_fires(memo: _Memo, now: datetime) -> None:
-    if not isinstance(memo.schedule, Schedule):
-        return
-    passed = memo.next_fire_at is not None and now >= memo.next_fire_at
-    if memo.asked_at is None or passed or now < memo.asked_at:
-        memo.previous_fire_at, memo.next_fire_at = (
-            memo.schedule.previous_fire(now),
-            memo.schedule.next_fire(now),
-        )
-        memo.asked_at = now
-
-
-def _observed_since(facts: TaskFacts) -> datetime | None:
-    return facts.entry.observed_since_at if facts.entry else None
-
-
 def _age(task: Task, now: datetime) -> timedelta | None:
     return None if task.last_run_at is None else max(now - task.last_run_at, timedelta())
-
-
-def _shown(account: str, facts: TaskFacts, memo: _Memo, verdict: Verdict, *, age: timedelta | None) -> TaskReport:
-    return TaskReport(
-        account,
-        facts.task_id,
-        verdict,
-        facts.fetch_success,
-        task=facts.task,
-        fetched_at=facts.fetched_at,
-        observed_since_at=_observed_since(facts),
-        expectation=memo.expected if isinstance(memo.expected, Expectation) else None,
-        schedule_valid=isinstance(memo.schedule, Schedule),
-        schedule_error=str(memo.schedule) if isinstance(memo.schedule, ScheduleError) else "",
-        previous_fire_at=memo.previous_fire_at,
-        next_fire_at=memo.next_fire_at,
-        last_run_age=age,
-        lateness=None if Problem.IMPLAUSIBLE in verdict.problems else memo.late,
-        counts=facts.entry.counts if facts.entry else None,
-        counted_since_at=facts.entry.first_seen_at if facts.entry else None,
-    )

@@ -49,7 +49,7 @@ def an_explanation(
         store.record_list("main", [task, *others], fetched_at=at(began))
     for reason in failures:
         store.record_failure("main", reason, task_id=None if polls else "1001")
-    report = Reporter(store, policies, schedules=schedules).report(at(now))
+    report = Reporter(store, policies).report(at(now))
     known = report.tasks[0]
     return explain(report, known, policy=policy, sources=sources, schedules=schedules)
 

@@ -201,6 +201,15 @@ def test_counting_goes_on_where_it_stopped() -> None:
         assert count_missed(FIRES, expected, until=until).count == since.count == day - 10
 
 
+def test_an_answer_for_later_evidence_is_not_gone_on_from() -> None:
+    """Evidence that is older than that which showed the newest miss counts anew; what it shows as well stays."""
+    expected = expect(a_task(), FIRES, AUTO, observed_since_at=None)
+    known = count_missed(FIRES, expected, until=at("2024-06-15 18:00Z"))
+    untils = {"2024-06-15 16:00Z": 5, "2024-06-15 12:05Z": 5, "2024-06-15 12:04:59Z": 4, "2024-06-10 18:00Z": 0}
+    counts = {text: count_missed(FIRES, expected, until=at(text), since=known).count for text in untils}
+    assert untils == counts
+
+
 def test_the_count_is_capped() -> None:
     """A task dead for years costs no more than a thousand steps."""
     many = noons("2020-01-01 12:00Z", 1500)

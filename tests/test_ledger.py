@@ -261,3 +261,14 @@ def test_a_repeated_wall_time_is_owed_once_and_allowed_twice(runs_at: list[str],
             follow(entry, task, fetched_at=fetched_at), task, account._plan(task, entry), fetched_at=fetched_at
         )
     assert counts == entry.counts
+
+
+@pytest.mark.parametrize("seen", ["05:45", "06:29:59", "06:35"])
+def test_a_repeated_wall_time_is_still_open_at_a_first_look_amid_it(seen: str) -> None:
+    """The second occurrence may answer it, so it is owed until that one's deadline, however long the first is past."""
+    account = Account(REPEATED, created_at=at("2024-01-01 00:00Z"))
+    task = a_task(created_at=at("2024-01-01 00:00Z"), last_run_at=at("2024-11-02 05:30:12Z"), runs=9)
+    fetched_at = at(f"2024-11-03 {seen}Z")
+    before = follow(None, task, fetched_at=fetched_at)
+    entry = count(before, task, account._plan(task, before), fetched_at=fetched_at)
+    assert (None if seen == "06:35" else REPEATED.windows[0].earliest_at) == entry.horizon_at

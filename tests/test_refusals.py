@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from builders import Clock, Scene, asking, at, config_text, samples
+from exporter.metrics.rows import TASK_ROWS
 from exporter.web.shared import MOST_CHOSEN
 from processes import running
 from served import LISTENING, NOWHERE, get, write
@@ -24,7 +25,7 @@ def test_a_route_that_refuses_is_counted() -> None:
 
     async def main() -> tuple[int, dict[str, float]]:
         async with asking(Scene(Clock(at("2024-06-10 12:00Z")), config_text(), []).house) as client:
-            paths = (f"/metrics?name[]=n{number}" for number in range(MOST_CHOSEN + 3))
+            paths = (f"/metrics?name[]={row.name}" for row in TASK_ROWS[: MOST_CHOSEN + 3])
             codes = [each.status_code for each in await asyncio.gather(*map(client.get, paths))]
             return codes.count(503), samples((await client.get("/metrics")).text)
 

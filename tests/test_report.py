@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pytest
 from builders import a_task, at
 from exporter.model import Policy, Problem, Reason, State
 from exporter.report import Reporter
-from exporter.store import Store
+from exporter.store import Outlook, Store
 
 if TYPE_CHECKING:
     from exporter.model import TaskReport
@@ -202,14 +204,33 @@ def test_a_bug_in_one_task_leaves_the_others() -> None:
     assert {"report": 1} == report.internal_errors
 
 
-def test_removed_tasks_leave_no_memo() -> None:
-    """A hundred thousand tasks that come and go cost no memory."""
+def test_a_report_may_be_built_in_a_thread() -> None:
+    """While polls go on in the event loop's thread, and tasks come and go."""
+    store = a_store()
+    reporter = a_reporter(store)
+
+    def report() -> list[int]:
+        return [len(reporter.report(NOON + number * timedelta(seconds=1)).tasks) for number in range(60)]
+
+    with ThreadPoolExecutor(1) as pool:
+        counts = pool.submit(report)
+        number = 0
+        while not counts.done():
+            number += 1
+            store.record_task("main", a_task(id=str(number)), fetched_at=NOON + number * timedelta(milliseconds=1))
+    assert sorted(counts.result()) == counts.result()
+    assert {} == store.internal_errors
+
+
+def test_removed_tasks_leave_nothing_behind() -> None:
+    """A hundred thousand tasks that come and go cost no memory: what was worked out for one goes with its facts."""
     store = a_store()
     reporter = a_reporter(store)
     for number in range(50):
-        store.record_list("main", [a_task(id=str(number))], dropped=0, fetched_at=NOON)
+        store.record_list("main", [a_task(id=str(number), name="fleeting")], dropped=0, fetched_at=NOON)
         reporter.report(NOON + timedelta(seconds=number))
-    assert 1 == len(reporter._memos)
+    outlooks = [each for each in gc.get_objects() if isinstance(each, Outlook) and each.task.name == "fleeting"]
+    assert ["49"] == [each.task.id for each in outlooks]
 
 
 def test_a_common_fire_is_told_once() -> None:

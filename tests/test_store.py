@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -294,3 +295,21 @@ def test_a_bug_in_the_books_of_one_task_costs_no_facts() -> None:
         found["2"].entry,
     )
     assert all(found[task_id].entry is not None for task_id in ("1", "3"))
+
+
+def test_looking_ahead_changes_only_what_recording_costs() -> None:
+    """What was worked out ahead of a list is what it would be worked out to; what cannot be is told by recording it."""
+    odd = a_task(id="2", created_at=NOON.replace(tzinfo=None))  # which nothing compares with
+    told = [[a_task(id="1"), odd], [a_task(id="1", runs=162), a_task(id="3")], [a_task(id="3")]]
+    ahead, bare = a_store(), a_store()
+    for number, tasks in enumerate(told):
+        fetched_at = NOON + number * MINUTE
+        drafts = dict(ahead.look_ahead("main", tasks, fetched_at=fetched_at))
+        assert {task.id for task in tasks if task is not odd} == set(drafts)
+        ahead.record_list("main", tasks, fetched_at=fetched_at, drafts=drafts)
+        bare.record_list("main", tasks, fetched_at=fetched_at)
+        assert [replace(each, outlook=None) for each in facts(bare).values()] == [
+            replace(each, outlook=None) for each in facts(ahead).values()
+        ]
+        assert ahead.book.entries == bare.book.entries
+    assert {"ledger": 1} == ahead.internal_errors == bare.internal_errors

@@ -65,7 +65,7 @@ class House:
         self._schedules = Schedules()
         self._policies: dict[str, Callable[[str], Policy]] = {}  # read by both who judge
         self.store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
-        self._reporter = Reporter(self.store, self._policies, schedules=self._schedules)
+        self._reporter = Reporter(self.store, self._policies)
         self._reloader: Reloader | None = None
         self.refusals = Refusals()  # of the web, counted by its server
         self._limiters: dict[str, Limiter] = {}

@@ -9,6 +9,7 @@ import ssl
 import sys
 import warnings
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -54,7 +55,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _ask_as_configured(options: argparse.Namespace) -> _Finding:
-    """As `_ask`, which is all where there is no web config file."""
+    """As `_ask`, which is all where there is no web config file.
+
+    One that has become invalid does not end the exporter, which answers for its health by what it said before: then
+    the URL tells whether that has TLS.
+    """
     if options.web_config_file is None:
         return _ask(options, None)
     from exporter.config import ConfigError, load_web  # noqa: PLC0415 - most of what a start costs
@@ -62,8 +67,20 @@ def _ask_as_configured(options: argparse.Namespace) -> _Finding:
     try:
         web = load_web(options.web_config_file)
     except ConfigError as error:
-        return _Finding(good=False, told="; ".join(error.problems))
+        problems = "; ".join(error.problems)
+        if options.url is None:
+            return _Finding(good=False, told=problems)
+        found = _ask(options, _unread_web())
+        return found._replace(told=f"{found.told}; {problems}")
     return _ask(options, web)
+
+
+def _unread_web() -> WebConfig:
+    """In place of a file that cannot be read: whatever it may put before the answer."""
+    from exporter.config import Tls, WebConfig  # noqa: PLC0415 - as above
+
+    unread, (oldest, newest) = Path(), (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_3)
+    return WebConfig(tls=Tls(cert=unread, key=unread, min_version=oldest, max_version=newest))
 
 
 def _ask(options: argparse.Namespace, web: WebConfig | None) -> _Finding:

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     place, shard = _placed(options)
     try:
         house = _build(options, place, shard, secrets)
-        server = _listen(options, house)
+        server = _listen(options, house, place)
     except (ConfigError, LedgerError, web.ListenError, web.TlsError) as error:
         leave(error, options)
     gc.collect()
@@ -111,14 +111,16 @@ def _build(options: argparse.Namespace, place: web.Place, shard: Shard, secrets:
     return house
 
 
-def _listen(options: argparse.Namespace, house: app.House) -> web.Server:
+def _listen(options: argparse.Namespace, house: app.House, place: web.Place) -> web.Server:
     """Raises ListenError, and ConfigError or TlsError for a web config file that cannot be used."""
     web_file = web.WebFile(options.web_config_file) if options.web_config_file else None
     if options.systemd_socket:
         sockets = web.from_systemd(os.environ, pid=os.getpid())
     else:
         sockets = web.bind(options.listen_addresses or [f":{DEFAULT_PORT}"])
-    server = web.Server(house.web, sockets, web_file=web_file, on_refused=house.refusals.add)
+    server = web.Server(
+        house.web, sockets, web_file=web_file, route_prefix=place.route_prefix, on_refused=house.refusals.add
+    )
     log = structlog.get_logger()
     for address in server.addresses:
         log.info("Listening on", address=address)

@@ -79,6 +79,7 @@ class Upstream:
         body = bytearray()
         path = f"/v1/tasks/{quote(task_id, safe='')}"
         async with contextlib.AsyncExitStack() as turn:
+            turn.callback(body.clear)  # or whoever keeps a failure would keep it too, in the traceback
 
             async def take(piece: bytes) -> None:
                 if len(body) <= _ORDINARY_TASK < len(body) + len(piece):

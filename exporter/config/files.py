@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,10 +14,13 @@ class UnreadableError(Exception):
     """What was found instead of a file that can be read."""
 
 
-def read_file(path: Path, *, most: int) -> bytes:
-    """The file's content, of which at most `most` bytes and one more are read. Raises UnreadableError."""
+def read_file(path: Path, *, most: int, is_regular: bool = False) -> bytes:
+    """The file's content, of which at most `most` bytes and one more are read. Raises UnreadableError.
+
+    One that `is_regular` must be no pipe or device, of which nobody knows when it answers.
+    """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(_opened(path, is_regular=is_regular), "rb") as file:
             return file.read(most + 1)
     except FileNotFoundError:
         raise UnreadableError("no such file") from None
@@ -25,3 +30,13 @@ def read_file(path: Path, *, most: int) -> bytes:
         raise UnreadableError("a file that we may not read") from None
     except (OSError, ValueError):
         raise UnreadableError("a file that cannot be read") from None
+
+
+def _opened(path: Path, *, is_regular: bool) -> int:
+    """A descriptor to read from."""
+    descriptor = os.open(path, os.O_RDONLY | (os.O_NONBLOCK if is_regular else 0))  # a pipe would wait for its writer
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode) or (is_regular and not stat.S_ISREG(mode)):
+        os.close(descriptor)
+        raise IsADirectoryError if stat.S_ISDIR(mode) else UnreadableError("no regular file")
+    return descriptor

@@ -113,7 +113,7 @@ def parse_web(content: bytes | str, *, name: str, directory: Path) -> WebConfig:
 
 def _content(path: Path) -> bytes:
     try:
-        return read_file(path, most=door.LARGEST_FILE)
+        return read_file(path, most=door.LARGEST_FILE, is_regular=True)
     except UnreadableError as error:
         raise ConfigError((f"{escaped(str(path))}: found {error}, expected a web configuration file",)) from None
 

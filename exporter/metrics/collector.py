@@ -5,9 +5,8 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING, cast
 
-from prometheus_client import PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.registry import Collector
 
 from exporter.metrics.refusals import Refusals
 from exporter.metrics.rows import ACCOUNT_LABELS, ACCOUNT_ROWS, TASK_LABELS, TASK_ROWS, Row, Subject
@@ -32,7 +31,8 @@ _DURATION = (
 class ReportCollector(Collector):
     """Every family of the report, and the web's `refusals`.
 
-    `polled` tells how often the API is asked, for the HELP of the polled families.
+    `polled` tells how often the API is asked, for the HELP of the polled families. `on_error` is called in whichever
+    thread the families are built.
     """
 
     def __init__(
@@ -67,20 +67,29 @@ class ReportCollector(Collector):
         yield self._refusals.family()
         yield _internal_errors({})
 
-    def collect(self) -> Iterator[Metric]:
-        report, polled = self._report(), f" Polled {self._polled()}."
-        subjects = [(_labels_of(task), task) for task in report.tasks]
-        for row in TASK_ROWS:
+    def collect(self, names: frozenset[str] | None = None) -> Iterator[Metric]:
+        """The families, without those of the report's rows that are not among `names`.
+
+        What they tell is read now, in the event loop. They are built as they are taken, in whichever thread that is.
+        """
+        return self._families(self._report(), f" Polled {self._polled()}.", self._refusals.family(), names)
+
+    def _families(
+        self, report: Report, polled: str, refusals: Metric, names: frozenset[str] | None
+    ) -> Iterator[Metric]:
+        task_rows = _wanted(TASK_ROWS, names)
+        subjects = [(_labels_of(task), task) for task in report.tasks] if task_rows else []
+        for row in task_rows:
             yield from self._filled(row, row.family(TASK_LABELS, polled), subjects)
         accounts = [({"account": account.name}, account) for account in report.accounts]
-        for account_row in ACCOUNT_ROWS:
+        for account_row in _wanted(ACCOUNT_ROWS, names):
             yield from self._filled(account_row, account_row.family(ACCOUNT_LABELS, ""), accounts)
         yield _durations(report)
         yield _build_info(self._build)
         yield from _sharding(self._shard)
         yield from _last_reload(report.last_reload)
         yield _ledger_recoveries(report.ledger_recoveries)
-        yield self._refusals.family()
+        yield refusals
         yield _internal_errors(report.internal_errors)
 
     def _filled(
@@ -101,6 +110,10 @@ class ReportCollector(Collector):
         else:
             family.samples = cast("list[Sample]", series)
             yield family
+
+
+def _wanted(rows: Iterable[Row[Subject]], names: frozenset[str] | None) -> list[Row[Subject]]:
+    return [row for row in rows if names is None or row.name in names]
 
 
 def _labels_of(task: TaskReport) -> dict[str, str]:
@@ -177,12 +190,3 @@ def _internal_errors(counts: Mapping[str, int]) -> Metric:
     for where in _WHERE_ERRORS_ARE_CAUGHT:
         family.add_metric((where,), float(counts.get(where, 0)))
     return family
-
-
-def build_registry(collector: ReportCollector) -> CollectorRegistry:
-    """A registry of our own with the report, `process_*` and `python_info`."""
-    registry = CollectorRegistry()
-    registry.register(collector)
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    return registry

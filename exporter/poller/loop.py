@@ -154,6 +154,8 @@ class Poller:
             return
         found = answer.value
         told.tasks, told.unreadable, told.dropped = len(found.tasks), found.unreadable, found.dropped
+        ahead = self._store.look_ahead(self._account.name, found.tasks, fetched_at=answer.fetched_at)
+        drafts = dict(await self._pulse.through(ahead))
         self._store.record_list(
             self._account.name,
             found.tasks,
@@ -161,6 +163,7 @@ class Poller:
             seconds=answer.fetched_seconds,
             dropped=found.dropped,
             unreadable=found.unreadable,
+            drafts=drafts,
         )
 
     def _wanted(self, task_id: str) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _BEAT_SECONDS = 5.0
+_TURN_SECONDS = 0.005
+Value = TypeVar("Value")
 
 
 class Pulse:
@@ -25,6 +28,18 @@ class Pulse:
         while (left := at_seconds - loop.time()) > 0:
             await asyncio.sleep(min(left, _BEAT_SECONDS))
             self.beat_seconds = loop.time()
+
+    async def through(self, steps: Iterable[Value]) -> list[Value]:
+        """What steps give that take long together, showing life; all others get their turn every few milliseconds."""
+        loop, taken = asyncio.get_running_loop(), []
+        began_seconds = perf_counter()
+        for each in steps:
+            taken.append(each)
+            if perf_counter() - began_seconds > _TURN_SECONDS:
+                self.beat_seconds = loop.time()
+                await asyncio.sleep(0)
+                began_seconds = perf_counter()
+        return taken
 
     @contextmanager
     def during(self, seconds: float) -> Iterator[None]:

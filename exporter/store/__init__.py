@@ -6,5 +6,6 @@ from exporter.store.book import Book
 from exporter.store.facts import TaskFacts
 from exporter.store.keeper import Keeper, LedgerError
 from exporter.store.memory import Store
+from exporter.store.outlook import Outlook
 
-__all__ = ["Book", "Keeper", "LedgerError", "Store", "TaskFacts"]
+__all__ = ["Book", "Keeper", "LedgerError", "Outlook", "Store", "TaskFacts"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.judge import expect
-from exporter.ledger import Entry, Plan, count, follow, quiet_until
+from exporter.ledger import Entry, count, follow, quiet_until
 from exporter.model import Policy
-from exporter.schedule import Schedule, Schedules
+from exporter.schedule import Schedules
+from exporter.store.outlook import Outlook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -24,6 +24,15 @@ _SEEN_AGAIN = timedelta(hours=1)  # how often an entry without news is dated ane
 _MOST = 100_000  # entries; more tasks than this cannot all be remembered
 _MOST_GONE = 10_000  # of an account, beside those that it has: else an API that invents ids would fill the memory
 _DEFAULT = Policy(stale_after=timedelta(minutes=15))
+
+
+class Draft(NamedTuple):
+    """What a poll will make of an entry, which was `before`: the same where it tells nothing new."""
+
+    before: Entry | None
+    entry: Entry
+    outlook: Outlook
+    quiet_until_at: datetime | None = None
 
 
 class Book:
@@ -46,20 +55,56 @@ class Book:
     def entry(self, account: str, task_id: str) -> Entry | None:
         return self._entries.get((account, task_id))
 
-    def record(self, account: str, task: Task, *, fetched_at: datetime) -> Entry:
-        """The task's entry after a good poll. Most polls tell nothing new: those cost a comparison."""
+    def record(
+        self,
+        account: str,
+        task: Task,
+        *,
+        fetched_at: datetime,
+        known: Outlook | None = None,
+        draft: Draft | None = None,
+    ) -> tuple[Entry, Outlook]:
+        """The task's entry after a good poll, and its outlook. `draft` is that of the same poll, where there is one."""
         key = (account, task.id)
         before = self._entries.get(key)
-        if before is not None and self._is_quiet(key, task, fetched_at, before):
+        if draft is None or draft.before is not before:
+            draft = self.draft(account, task, fetched_at=fetched_at, known=known)
+        if draft.entry is before:
             self._quiet_at[key] = fetched_at
-            return before
+        else:
+            self._quiet_at.pop(key, None)
+            self._entries[key] = draft.entry
+            self._quiet[key] = (task, draft.quiet_until_at)
+            self._unsaved.add(key)
+        return draft.entry, draft.outlook
+
+    def draft(self, account: str, task: Task, *, fetched_at: datetime, known: Outlook | None = None) -> Draft:
+        """What `record` will do, which does nothing yet. Most polls tell nothing new: those cost a comparison.
+
+        `known` is the outlook before this poll, which stays while it holds; a report finds it prepared.
+        """
+        key = (account, task.id)
+        before = self._entries.get(key)
+        policy = self._policies[account](task.id) if account in self._policies else _DEFAULT
+        if before is not None and self._is_quiet(key, task, fetched_at, before):
+            outlook = self.outlook(task, before, known)
+            outlook.prepare(policy, fetched_at)
+            return Draft(before, before, outlook)
         entry = follow(before, task, fetched_at=fetched_at)
-        plan = self._plan(account, task, entry)
-        entry = count(entry, task, plan, fetched_at=fetched_at, quiet_at=self._quiet_at.pop(key, None))
-        self._entries[key] = entry
-        self._quiet[key] = (task, quiet_until(entry, plan))
-        self._unsaved.add(key)
-        return entry
+        outlook = self.outlook(task, entry, known)
+        outlook.prepare(policy, fetched_at)
+        plan = outlook.plan(policy)
+        entry = count(entry, task, plan, fetched_at=fetched_at, quiet_at=self._quiet_at.get(key))
+        return Draft(before, entry, outlook, quiet_until(entry, plan))
+
+    def outlook(self, task: Task, entry: Entry | None, known: Outlook | None) -> Outlook:
+        """The one that is known, while it is of these very facts."""
+        since_at = entry.observed_since_at if entry else None
+        if known is not None and known.task == task and known.observed_since_at == since_at:
+            return known
+        readable = task.crontab is not None and task.timezone is not None
+        schedule = self._schedules.get(task.crontab or "", task.timezone or "") if readable else None
+        return Outlook(task, schedule, observed_since_at=since_at)
 
     def forget_plans(self) -> None:
         """Another tolerance may be in force: the next poll of each task is looked at anew. No count is lost."""
@@ -70,15 +115,6 @@ class Book:
         if known != task or (until_at is not None and fetched_at >= until_at):
             return False
         return timedelta() <= fetched_at - before.seen_at < _SEEN_AGAIN
-
-    def _plan(self, account: str, task: Task, entry: Entry) -> Plan | None:
-        if not task.enabled or task.crontab is None or task.timezone is None:
-            return None
-        schedule = self._schedules.get(task.crontab, task.timezone)
-        if not isinstance(schedule, Schedule):
-            return None
-        policy = self._policies[account](task.id) if account in self._policies else _DEFAULT
-        return Plan(schedule, expect(task, schedule, policy, observed_since_at=entry.observed_since_at))
 
     def take_unsaved(self) -> dict[Key, Entry]:
         """The entries that have changed since they were last taken."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from exporter.ledger import Entry
     from exporter.model import Task
+    from exporter.store.outlook import Outlook
 
 DOUBTED_FOR = timedelta(minutes=15)
 GONE_AFTER = 2  # one 404 may be a mistake of the edge; the second in a row withdraws the task's series
@@ -34,6 +35,7 @@ class TaskFacts:
     fetched_seconds: float | None = None  # the same on the monotonic clock
     skewed: bool = False  # the newest answer's Date and our clock disagreed too much to take it as evidence
     entry: Entry | None = None  # of the ledger; None before the first good poll
+    outlook: Outlook | None = None  # of the task; there whenever the task is
     not_found: int = 0  # 404s in a row
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from exporter.ledger import Entry
     from exporter.model import AccountReport, Task
+    from exporter.store.book import Draft
 
 _log = structlog.get_logger()
 
@@ -89,19 +92,35 @@ class Store:
         seconds: float | None = None,
         dropped: int = 0,
         unreadable: int = 0,
+        drafts: Mapping[str, Draft] = MappingProxyType({}),
     ) -> None:
         """A good list poll: what it does not hold is gone; a listed id it does not hold is not found.
 
         While elements were unreadable, whatever is absent may be one of them and stays. `seconds` is `fetched_at` on
-        the monotonic clock; a list older than the one that is known (a cache's copy) tells nothing.
+        the monotonic clock; a list older than the one that is known (a cache's copy) tells nothing. `drafts` come from
+        `look_ahead` at the same list.
         """
         account = self._accounts[name]
         if not is_older(seconds, account.list_seconds):
             account.list_seconds = seconds
-            seen = {task.id: self._told(account, task, fetched_at, seconds) for task in tasks}
+            seen = {
+                task.id: self._told(account, task, fetched_at, seconds, draft=drafts.get(task.id)) for task in tasks
+            }
             account.facts = seen | self._absent(account, seen, unreadable=unreadable)
             account.dropped = dropped
         self._succeeded(account, fetched_at)
+
+    def look_ahead(self, name: str, tasks: Iterable[Task], *, fetched_at: datetime) -> Iterator[tuple[str, Draft]]:
+        """What `record_list` and the next report would have to work out, a task at a time; nothing is recorded yet.
+
+        Thousands of tasks that are all new take seconds: the event loop can do other things in between.
+        """
+        account = self._accounts[name]
+        for task in tasks:
+            before = account.facts.get(task.id)
+            known = before.outlook if before else None
+            with suppress(Exception):  # which recording meets again, and tells
+                yield task.id, self.book.draft(name, task, fetched_at=fetched_at, known=known)
 
     def record_task(self, name: str, task: Task, *, fetched_at: datetime, seconds: float | None = None) -> None:
         """A good Get Task poll."""
@@ -164,9 +183,9 @@ class Store:
         self.version += 1
 
     def read(self) -> Iterator[tuple[AccountReport, Mapping[str, TaskFacts]]]:
-        """Every account with its tasks' facts, in the order of the configuration."""
-        for account in self._accounts.values():
-            yield account.report(), account.facts
+        """Every account with its tasks' facts as they are now, in the order of the configuration."""
+        for account in tuple(self._accounts.values()):
+            yield account.report(), dict(account.facts)
 
     def there(self) -> dict[str, Container[str]]:
         """The ids of the tasks of each account that has answered well."""
@@ -195,21 +214,37 @@ class Store:
         absent = (task_id for task_id in account.listed or () if task_id not in seen)
         return {task_id: TaskFacts(task_id, not_found=GONE_AFTER) for task_id in absent}
 
-    def _told(self, account: AccountFacts, task: Task, fetched_at: datetime, seconds: float | None) -> TaskFacts:
+    def _told(
+        self,
+        account: AccountFacts,
+        task: Task,
+        fetched_at: datetime,
+        seconds: float | None,
+        *,
+        draft: Draft | None = None,
+    ) -> TaskFacts:
         before = account.facts.get(task.id)
         if before is not None and is_a_copy(before, task, fetched_at=fetched_at, seconds=seconds):
             return replace(before, fetch_success=True, skewed=False, not_found=0)
         if (before is None or before.task is None) and self._is_a_copy_of_the_saved(account.name, task, fetched_at):
             return TaskFacts(task.id, fetch_success=True)
+        known = before.outlook if before else None
         entry: Entry | None
         try:
-            entry = self.book.record(account.name, task, fetched_at=fetched_at)
+            entry, outlook = self.book.record(account.name, task, fetched_at=fetched_at, known=known, draft=draft)
         except Exception as error:  # noqa: BLE001 - one task's bookkeeping must not cost the others their facts
             self.record_internal_error("ledger")
             _log.error("Internal error", where="ledger", task_id=task.id, error=error)
             entry = self.book.entry(account.name, task.id)
+            outlook = self.book.outlook(task, entry, known)
         return TaskFacts(
-            task.id, fetch_success=True, task=task, fetched_at=fetched_at, fetched_seconds=seconds, entry=entry
+            task.id,
+            fetch_success=True,
+            task=task,
+            fetched_at=fetched_at,
+            fetched_seconds=seconds,
+            entry=entry,
+            outlook=outlook,
         )
 
     def _is_a_copy_of_the_saved(self, name: str, task: Task, fetched_at: datetime) -> bool:

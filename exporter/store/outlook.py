@@ -63,6 +63,14 @@ class Outlook:
         held.missed = count_missed(self.schedule, held.expected, until=until, since=held.missed)
         return held.missed
 
+    def prepare(self, policy: Policy, now: datetime) -> None:
+        """Find out all that a report will ask for soon."""
+        expected = self.expected(policy)
+        if self.task.enabled is not False:
+            self.fires(now)
+            if isinstance(expected, Expectation) and expected.deadline_at is not None and expected.deadline_at <= now:
+                self.missed(policy, until=now)
+
     def fires(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """The fires shown before and after now. The schedule is asked when one has passed, never at every scrape."""
         if not isinstance(self.schedule, Schedule):

@@ -20,13 +20,15 @@ from exporter.web.shared import Shared
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from prometheus_client import CollectorRegistry, Metric
+    from prometheus_client import Metric
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from exporter.explain import Explanation
-    from exporter.metrics import Refusal
+    from exporter.metrics import Refusal, Registry
     from exporter.model import Report, TaskReport
     from exporter.web.routing import Endpoint
+    from exporter.web.shared import Loans
 
 FIXED_PATHS = ("/-/healthy", "/-/ready", "/-/reload", "/api/v1/tasks", "/config")
 _OF_TASKS = ("/tasks/", "/api/v1/tasks/")
@@ -50,7 +52,7 @@ class Sources:
 
     report: Callable[[], Report]
     explain: Callable[[Report, TaskReport], Explanation]
-    registry: CollectorRegistry
+    registry: Registry
     healthy: Callable[[], bool]
     ready: Callable[[], tuple[bool, str]]
     version: str
@@ -119,17 +121,22 @@ class _Web:
         """The exposition; never an error, unless many choose different names at once."""
         form = exposition.choose_format(",".join(request.headers.getlist("accept")))
         packed = _wants_gzip(request)
-        names = frozenset(request.query_params.getlist("name[]"))
+        asked = request.query_params.getlist("name[]")
+        # What no series is called makes no other answer.
+        names = self._sources.registry.names.intersection(asked) if asked else None
         render = partial(self._scrape, form, packed=packed, names=names)
-        body = await self._shared.get(("metrics", form, packed, names), render, is_chosen=bool(names))
-        return _answer(body, form.content_type, packed=packed, vary="Accept, Accept-Encoding")
+        key = ("metrics", form.openmetrics, packed, names)
+        body = await self._shared.get(key, render, is_chosen=names is not None)
+        vary, loans = "Accept, Accept-Encoding", None if names is None else self._shared.loans
+        return _answer(body, form.content_type, packed=packed, vary=vary, loans=loans)
 
     async def status(self, request: Request) -> Response:
         """The status page, of all tasks or of some, which asks to be loaded again unless `?refresh=off`."""
         packed, choice = _wants_gzip(request), choose(request.query_params)
         show = partial(self._show, partial(self._page.render, choice=choice), packed=packed)
         body = await self._shared.get(("page", choice, packed), show, is_chosen=choice.is_own)
-        response = _answer(body, "text/html; charset=utf-8", packed=packed)
+        loans = self._shared.loans if choice.is_own else None
+        response = _answer(body, "text/html; charset=utf-8", packed=packed, loans=loans)
         response.headers.update(self._page.headers(refreshes=choice.refreshes))
         return response
 
@@ -166,7 +173,7 @@ class _Web:
             return missing(task_page.why_missing(report, asked[0]))
         show = partial(self._tell, report, known, render, packed=packed)
         body = await self._shared.get((content_type, *asked, packed), show, is_chosen=True)
-        return _answer(body, content_type, packed=packed)
+        return _answer(body, content_type, packed=packed, loans=self._shared.loans)
 
     async def healthy(self, _request: Request) -> Response:
         """Liveness: that we work, not that upstream does."""
@@ -205,22 +212,19 @@ class _Web:
             self._sources.on_error("scrape")
             return None
 
-    async def _scrape(self, form: exposition.Format, *, packed: bool, names: frozenset[str]) -> bytes:
-        families = self._collect(names)
+    async def _scrape(self, form: exposition.Format, *, packed: bool, names: frozenset[str] | None) -> bytes:
+        families: list[Metric] = []
+        try:
+            reading = self._sources.registry.collect(names)
+            await self._shared.in_thread(families.extend, reading)
+        except Exception:  # noqa: BLE001 - what came before the collector that raised is served
+            self._sources.on_error("scrape")
         try:
             body = await self._shared.in_thread(exposition.encode, families, form)
         except Exception:  # noqa: BLE001 - one bad family must not cost the others
             self._sources.on_error("scrape")
             body = await self._shared.in_thread(exposition.encode_sound, families, form)
-        return await self._shared.in_thread(exposition.compress, body) if packed else body
-
-    def _collect(self, names: frozenset[str]) -> list[Metric]:
-        families: list[Metric] = []
-        try:
-            families.extend(exposition.choose_families(self._sources.registry, names))
-        except Exception:  # noqa: BLE001 - what came before the collector that raised is served
-            self._sources.on_error("scrape")
-        return families
+        return await self._packed(body, packed=packed)
 
     async def _show(self, render: Callable[[Report], bytes], *, packed: bool) -> bytes:
         return await self._packed(await self._shared.in_thread(render, self._sources.report()), packed=packed)
@@ -245,9 +249,26 @@ def _wants_gzip(request: Request) -> bool:
     return exposition.accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
 
 
-def _answer(body: bytes, content_type: str, *, packed: bool, vary: str = "Accept-Encoding") -> Response:
+def _answer(
+    body: bytes, content_type: str, *, packed: bool, vary: str = "Accept-Encoding", loans: Loans | None = None
+) -> Response:
     # Content-Type goes in by hand: Starlette would add a charset of its own to the text types.
     headers = {**HEADERS, "Content-Type": content_type, "Vary": vary}
     if packed:
         headers["Content-Encoding"] = "gzip"
-    return Response(body, headers=headers)
+    return Response(body, headers=headers) if loans is None else _Lent(body, headers, loans)
+
+
+class _Lent(Response):
+    """An answer of the client's own choice, on loan until it has been taken. Raises CrowdError."""
+
+    def __init__(self, body: bytes, headers: dict[str, str], loans: Loans) -> None:
+        super().__init__(body, headers=headers)
+        loans.take(body)
+        self._loans, self._lent = loans, body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._loans.give_back(self._lent)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.metrics import Refusal
+from exporter.web.tls import LiveContext
 
 if TYPE_CHECKING:
     import socket
@@ -100,6 +101,8 @@ class Door:
 
     async def _enter(self, connection: socket.socket) -> None:
         seconds = None if self._tls is None else self._limits.handshake_seconds
+        if isinstance(self._tls, LiveContext):
+            await _renew(self._tls, connection)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol, connection, ssl=self._tls, ssl_handshake_timeout=seconds, ssl_shutdown_timeout=seconds
@@ -108,3 +111,11 @@ class Door:
             self._on_refused(Refusal.SLOW_HANDSHAKE)
         except OSError:
             self._on_refused(Refusal.BAD_HANDSHAKE)
+
+
+async def _renew(tls: LiveContext, connection: socket.socket) -> None:
+    try:
+        await tls.renew()
+    except BaseException:
+        connection.close()
+        raise

@@ -16,7 +16,7 @@ from exporter.web.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from prometheus_client import CollectorRegistry, Metric
+    from prometheus_client import Metric
 
 # isal is an optional extra, several times faster; both modules know level 2.
 _GZIP = importlib.import_module("isal.igzip" if importlib.util.find_spec("isal") else "gzip")
@@ -96,12 +96,6 @@ def accepts_gzip(accept_encoding: str) -> bool:
 def compress(body: bytes) -> bytes:
     """The body in gzip form, by isal where it is installed."""
     return bytes(_GZIP.compress(body, 2, mtime=0))
-
-
-def choose_families(registry: CollectorRegistry, names: frozenset[str]) -> Iterable[Metric]:
-    """The families of the registry, to be collected one by one; of those that hold `names` only, if any."""
-    source = registry.restricted_registry(names) if names else registry
-    return source.collect()
 
 
 def encode(families: Iterable[Metric], form: Format) -> bytes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse
 
-from exporter.config import ConfigError
+from exporter.config import ConfigError, WebConfig
 from exporter.metrics import Refusal
 from exporter.web.auth import BusyError, Passwords, parse_basic
+from exporter.web.looks import Looks
 from exporter.web.routing import HEADERS
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from exporter.config.web_values import RateLimit, WebConfig
+    from exporter.config.web_values import RateLimit
     from exporter.web.web_file import WebFile
 
 _ANSWERS: dict[Refusal, tuple[int, str, dict[str, str]]] = {
@@ -52,17 +54,27 @@ class Guard:
     """An application that is only reached as the web config file allows; no route is left out, health neither.
 
     `on_refused` hears of each request that it does not let through.
-    Raises ConfigError when it is made with a file that is invalid. One that becomes invalid refuses every request.
+    Raises ConfigError when it is made with a file that is invalid. One that becomes invalid refuses every request but
+    those for `healthy_path`, where what was valid last still holds: who probes it would end an exporter that polls on.
     """
 
     def __init__(
-        self, app: ASGIApp, web_file: WebFile, *, on_refused: Callable[[Refusal], object] = lambda _: None
+        self,
+        app: ASGIApp,
+        web_file: WebFile,
+        *,
+        on_refused: Callable[[Refusal], object] = lambda _: None,
+        healthy_path: str = "/-/healthy",
     ) -> None:
         self._app = app
         self._on_refused = on_refused
-        self._web_file = web_file
+        self._healthy_path = healthy_path
         self._passwords = Passwords()
         self._last_good = web_file.current()
+        # None: what it says is invalid.
+        self._looks = Looks[WebConfig | None](
+            partial(_valid, web_file), first=self._last_good, executor=web_file.executor
+        )
         self._limit = self._last_good.rate_limit  # as in the toolkit, what was there at the start holds
         self._bucket: Bucket | None = None
 
@@ -71,10 +83,10 @@ class Guard:
         await answer(scope, receive, _with_headers(send, self._last_good.headers))
 
     async def _refuse(self, scope: Scope) -> Response | None:
-        try:
-            self._last_good = config = self._web_file.current()
-        except ConfigError:
+        found = await self._looks.now()
+        if found is None and scope["path"] != self._healthy_path:
             return self._answer(Refusal.WEB_CONFIG)
+        self._last_good = config = found or self._last_good
         if not self._has_token():
             return self._answer(Refusal.RATE_LIMIT)
         return await self._unauthorized(scope, config) if config.users else None
@@ -100,6 +112,13 @@ class Guard:
         self._on_refused(refusal)
         status, words, headers = _ANSWERS[refusal]
         return PlainTextResponse(f"{words}\n", status, {**HEADERS, **headers})
+
+
+def _valid(web_file: WebFile) -> WebConfig | None:
+    try:
+        return web_file.current()
+    except ConfigError:  # told by the file itself
+        return None
 
 
 def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:

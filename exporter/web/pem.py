@@ -44,7 +44,7 @@ def read(source: Path | Secret, part: Part) -> bytes:
         pem, found = source.reveal().encode(), "another text"
     else:
         try:
-            pem, found = read_file(source, most=_MOST_BYTES), "another file"
+            pem, found = read_file(source, most=_MOST_BYTES, is_regular=True), "another file"
         except UnreadableError as error:
             pem, found = b"", str(error)
     if len(pem) > _MOST_BYTES or not part.header.search(pem):

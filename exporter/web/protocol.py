@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from http import HTTPStatus
@@ -18,7 +19,6 @@ from exporter.web.limits import LATE, Phase
 from exporter.web.routing import HEADERS
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterable, Iterator
 
     import uvicorn
@@ -62,7 +62,7 @@ class Protocol(H11Protocol):
         self.app = self._answer
         self._limits = limits
         self._on_refused = on_refused
-        self._is_refused = self._is_dropped = False
+        self._is_refused = self.is_dropped = False
         self._received_bytes = 0  # of the request under way
         self._lagging: RequestResponseCycle | None = None  # the answer of which the client once left much unread
         self._state: tuple[Phase, RequestResponseCycle | None] = (Phase.OURS, None)
@@ -114,14 +114,14 @@ class Protocol(H11Protocol):
         if self._state[0] is Phase.READER and connection is not None:
             # Or the kernel would go on offering what is unread, for minutes and on our memory's account.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self._is_dropped = True
+        self.is_dropped = True
         self._wait(Phase.OURS)
         self.transport.abort()
 
     def _find_place(self) -> bool:
         others = [each for each in self.connections if isinstance(each, Protocol) and each is not self]
         # Who is only to take the last of its answer stays too: it holds a descriptor, and what it has not taken.
-        staying = [each for each in others if not each._is_dropped]
+        staying = [each for each in others if not each.is_dropped]
         waiting = [(each.waiting_since_seconds, each) for each in staying if each.waiting_since_seconds is not None]
         has_room = len(staying) < self._limits.connections
         if waiting and not has_room:
@@ -147,7 +147,7 @@ class Protocol(H11Protocol):
     def _look(self) -> None:
         """Gives the client a new deadline when it is waited for in another way than before."""
         state = (self._phase(), self.cycle)
-        if state != self._state and not self._is_dropped:
+        if state != self._state and not self.is_dropped:
             self._state = state
             self._wait(state[0])
 
@@ -188,6 +188,11 @@ class Protocol(H11Protocol):
             answer = _REFUSED
         try:
             await answer(scope, receive, send_in_pieces)
+        except (
+            asyncio.CancelledError
+        ):  # the end of the server, which is not the answer's fault: uvicorn would tell it so
+            self.cycle.disconnected = True
+            self.transport.abort()
         except Exception:
             if not self.cycle.response_started:
                 await _BROKEN(scope, receive, send_in_pieces)

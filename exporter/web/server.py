@@ -73,9 +73,9 @@ class _Guest(uvicorn.Server):
 class Server:
     """An ASGI application served on sockets that `bind` made, inside the running event loop.
 
-    With a `web_file` its TLS, users, headers and rate limit stand before the application; without one `ssl_context`
-    may make it HTTPS. What a client can take of it is bounded by `limits`; `on_refused` hears of each that is turned
-    away or cut off.
+    With a `web_file` its TLS, users, headers and rate limit stand before the application, whose routes begin with
+    `route_prefix`; without one `ssl_context` may make it HTTPS. What a client can take of it is bounded by `limits`;
+    `on_refused` hears of each that is turned away or cut off.
     Raises ConfigError and TlsError for a web file that cannot be used.
     """
 
@@ -85,6 +85,7 @@ class Server:
         sockets: Sequence[socket.socket],
         *,
         web_file: WebFile | None = None,
+        route_prefix: str = "",
         ssl_context: ssl.SSLContext | None = None,
         stop_seconds: int = 3,
         limits: Limits | None = None,
@@ -92,7 +93,7 @@ class Server:
         date_header: bool = True,
     ) -> None:
         if web_file is not None:
-            app = Guard(app, web_file, on_refused=on_refused)
+            app = Guard(app, web_file, on_refused=on_refused, healthy_path=f"{route_prefix}/-/healthy")
             ssl_context = None if web_file.current().tls is None else tls.LiveContext(web_file)
         self.tls = ssl_context is not None
         self._sockets = list(sockets)

@@ -14,6 +14,7 @@ import structlog
 from exporter.config import ConfigError
 from exporter.config.web_values import ClientAuth
 from exporter.model import Secret
+from exporter.web.looks import Failure, Looks
 from exporter.web.pem import CERT, CLIENT_CA, KEY, TlsError, as_file, read, where
 from exporter.web.web_file import signature
 
@@ -98,16 +99,20 @@ class LiveContext(ssl.SSLContext):
         if tls is None:
             raise TlsError(f"{web_file.path}: tls_server_config: found none, expected a certificate and a key")
         self._web_file = web_file
+        self._looks = Looks(self._look, first=None, executor=web_file.executor)
         self._seen = (tls, _signatures(tls))
-        self._fault = ""
+        self._failure, self._fault = Failure(web_file.seconds), ""
         try:
             self._good = _build_and_warn(tls)
         except TlsError as error:
             raise TlsError(f"{web_file.path}: {error}") from error
 
+    async def renew(self) -> None:
+        """Looks at the files, unless that takes too long. To be awaited before each handshake."""
+        await self._looks.now()
+
     def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
-        """What asyncio asks for at each connection that it accepts."""
-        self._look()
+        """What asyncio asks for at each connection."""
         return self._good.wrap_bio(*args, **options)
 
     def _look(self) -> None:
@@ -115,14 +120,15 @@ class LiveContext(ssl.SSLContext):
         with contextlib.suppress(ConfigError):  # told by the file itself; until it is mended the last good one serves
             tls = self._web_file.current().tls or tls
         seen = (tls, _signatures(tls))
-        if seen == self._seen:
+        if seen == self._seen or self._failure.is_recent(seen):
             return
         try:
             self._good = _build_and_warn(tls)
-        except TlsError as error:  # tried again at the next handshake: not every fault is in the files
+        except TlsError as error:
             if str(error) != self._fault:
                 _log.error("Error renewing TLS; what served before still does", err=str(error))
             self._fault = str(error)
+            self._failure.note(seen)
         else:
             _log.info("Renewed TLS from changed files")
             self._seen, self._fault = seen, ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter.config import ClientAuth, ConfigError, WebConfig, load_web
+from exporter.web.looks import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,16 +67,20 @@ def signature(path: Path) -> Signature:
 
 
 class WebFile:
-    """A web config file that is asked for at each request and each TLS handshake.
+    """A web config file that is looked at for each request and each TLS handshake.
 
-    A fault that comes while the exporter runs is logged once; that of a start is its caller's to tell.
+    A fault that comes while the exporter runs is logged once; that of a start is its caller's to tell. Whoever must not
+    wait for a disk looks in `executor`, which has one thread; `seconds` is a clock that only goes on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self.path = path
+        self.seconds = seconds
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web-file")
         self._config: WebConfig | None = None
         self._read_as: Signature = None
         self._first: WebConfig | None = None
+        self._failure, self._problems = Failure(seconds), tuple[str, ...]()
         self._fault = ""
         self._told: set[str] = set()
 
@@ -82,8 +89,18 @@ class WebFile:
         found = signature(self.path)
         if self._config is None or found != self._read_as:
             # The signature is older than what is read: a change in between is seen next time.
-            self._config, self._read_as = self._read(), found
+            self._config, self._read_as = self._read_unless_known(found), found
         return self._config
+
+    def _read_unless_known(self, found: Signature) -> WebConfig:
+        if self._failure.is_recent(found):
+            raise ConfigError(self._problems)
+        try:
+            return self._read()
+        except ConfigError as error:
+            self._problems = error.problems
+            self._failure.note(found)
+            raise
 
     def _read(self) -> WebConfig:
         try:
@@ -107,7 +124,7 @@ class WebFile:
 
     def _tell_fault(self, fault: str) -> None:
         if self._first is not None and fault != self._fault:
-            _log.error("The web config file is invalid; every request is refused", err=fault)
+            _log.error("The web config file is invalid; every request but for /-/healthy is refused", err=fault)
             self._fault = fault
 
     def _tell_fixed(self, first: WebConfig, config: WebConfig) -> None:

@@ -7,10 +7,11 @@ import gc
 import json
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builders import asking, at, at_work
+from builders import a_task, asking, at, at_work
 from chaos.choosers import always, by_chance
 from chaos.clock import SocketClock
 from chaos.faults import FAULTS
@@ -18,6 +19,10 @@ from chaos.server import Chaos
 from chaos.stage import NEIGHBOUR, VICTIM, a_world, key_of
 from exporter import app
 from exporter.config import parse
+from exporter.model import Policy
+from exporter.report import Reporter
+from exporter.schedule import Schedules
+from exporter.store import Book, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from chaos.choosers import Choice
     from chaos.server import Asked
+    from exporter.model import Task
 
 ACCOUNTS = {"each": [VICTIM, NEIGHBOUR], "list": "all"}
 REQUESTS = 130  # in each part of the play
@@ -131,3 +137,33 @@ def test_no_threads_pile_up() -> None:
 
     early, late = asyncio.run(main())
     assert MOST_CLOSING >= max(now - before for before, now in zip(early, late, strict=True))
+
+
+def other_schedules(number: int) -> list[Task]:
+    """Twenty tasks, each with a schedule that it had in no poll before: one that is valid, never fires or is no crontab."""
+    first = 20 * number
+    forms = ("{} {} * * *", "{} {} 30 2 *", "{} {} * * 8", "{1}{0} {1} * * *")
+    crontabs = [forms[each % 4].format(each % 60, each // 60) for each in range(first, first + 20)]
+    return [a_task(id=str(each), crontab=crontab) for each, crontab in enumerate(crontabs)]
+
+
+def test_nothing_grows_while_schedules_change_with_every_poll() -> None:
+    """Of the schedules that tasks had, and of what was wrong with them, no more is remembered after 1400 than after 1100."""
+    schedules, policies = Schedules(), {"main": lambda _: Policy(stale_after=timedelta(minutes=15))}
+    store = Store(Book(policies, schedules=schedules))
+    store.add_account("main", interval=timedelta(minutes=1), listed=None)
+    reporter = Reporter(store, policies)
+
+    def poll(number: int) -> None:
+        now = at("2024-06-10 12:00Z") + number * timedelta(minutes=1)
+        store.record_list("main", other_schedules(number), fetched_at=now)
+        assert 20 == len(reporter.report(now).tasks)
+
+    blocks = []
+    for numbers in (range(55), range(55, 70)):
+        for number in numbers:
+            poll(number)
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+    assert {} == store.internal_errors
+    assert blocks[1] - blocks[0] < SLACK_BLOCKS

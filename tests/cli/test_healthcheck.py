@@ -312,11 +312,35 @@ def test_unhealthy_behind_a_web_config_file(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_an_invalid_web_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is invalid, with which the exporter answers nothing but errors, is told of in its own words."""
+    """A file that is invalid is told of in its own words; without a URL nobody knows how to ask."""
     missing = tmp_path / "web.yml"
     assert 1 == run("healthcheck", "--web.config.file", missing)
     told = f"healthcheck: {missing}: found no such file, expected a web configuration file\n"
     assert ("", told) == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "url", "told"),
+    [
+        (0, "", "http://127.0.0.1:{}", "200 hello"),
+        (0, USERS, "http://127.0.0.1:{}", f"401, its passwords are on: {NO_MORE}"),
+        (0, f"tls_server_config: {{{PAIR}}}", "https://127.0.0.1:{}", "200 hello"),
+        (
+            1,
+            f"tls_server_config: {{{PAIR}}}",
+            "http://127.0.0.1:{}",
+            "400 Client sent an HTTP request to an HTTPS server.",
+        ),
+    ],
+)
+def test_a_web_config_file_that_became_invalid(
+    code: int, text: str, url: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exporter lives on by what the file said before, and is asked as the URL says; that the file is invalid is told, too."""
+    gone = tmp_path / "gone.yml"
+    assert code == checked(Shop(tmp_path), text, url, "--web.config.file", gone)
+    expected = f"healthcheck: {told}; {gone}: found no such file, expected a web configuration file\n"
+    assert expected == "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("text", [None, "", f"tls_server_config: {{{PAIR}}}"])

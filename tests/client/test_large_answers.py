@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from client.wires import TASK, TASK_ID, an_api, an_upstream
+from exporter.model import PollError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 PIECE = 8 * 1024
 LARGE = TASK + b" " * (512 * 1024 - len(TASK))
 READ_FREELY = 3 * PIECE  # 16 KiB, and the piece that is one too many
+
+
+class Broken(httpx.AsyncByteStream):
+    """All but the end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(LARGE), PIECE):
+            yield LARGE[start : start + PIECE]
+        raise httpx.ReadError("it broke")
 
 
 class Body(httpx.AsyncByteStream):
@@ -72,6 +83,25 @@ def test_large_answers_of_an_account_are_read_in_turn(ending: str) -> None:
         assert TASK_ID == await answered(waiting)
 
     asyncio.run(main())
+
+
+def test_what_has_come_of_a_broken_answer_is_not_kept_with_its_failure() -> None:
+    """While a poll waits to be tried again its failure is held, and of the body no more."""
+
+    async def main() -> PollError:
+        wire = httpx.MockTransport(lambda _: httpx.Response(200, stream=Broken()))
+        with pytest.raises(PollError) as caught:
+            await an_upstream(an_api(), transport=wire).get_task(TASK_ID)
+        return caught.value
+
+    tracemalloc.start()
+    try:
+        failure = asyncio.run(main())
+        held, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert Reason.RESET is failure.reason
+    assert held < len(LARGE) / 2 < len(LARGE) < most
 
 
 def test_accounts_do_not_wait_for_each_other() -> None:

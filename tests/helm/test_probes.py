@@ -154,6 +154,20 @@ def test_a_kubelet_finds_it_well(served: Callable[[str], Served], guard: str) ->
     assert [False] * 4 == [pod.answers(name, NOBODY) for name in asked]
 
 
+@pytest.mark.parametrize(
+    ("guard", "ready"), [("TLS under a prefix", False), ("passwords", False), ("certificates", True)]
+)
+def test_a_bad_web_configuration_ends_no_pod(served: Callable[[str], Served], guard: str, ready: bool) -> None:
+    """A file that becomes invalid leaves the pod alive, by a probe of either kind, and takes it out of service where that can be known."""
+    pod, _, port = served(guard)
+    good = pod.inside(WEB).read_text()
+    pod.put(WEB, "basic_auth_users: {someone: no-hash}")
+    asked = {name: pod.answers(name, port) for name in ("livenessProbe", "readinessProbe")}
+    pod.put(WEB, good)
+
+    assert {"livenessProbe": True, "readinessProbe": ready} == asked
+
+
 SEEN = "200 Ready; metrics: screenshotmax_up is there"
 LOCKED = "401, its passwords are on: a sign of life and no more"
 CERTIFIED = "TLS answers, and asks for a client certificate: a sign of life and no more"

@@ -12,7 +12,7 @@ from exporter.report import Reporter
 from exporter.store import Store
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from exporter.metrics import Registry
 
 NOON = at("2024-06-10 12:00Z")
 NOW = NOON + timedelta(minutes=7, seconds=30)
@@ -52,7 +52,7 @@ def a_fleet() -> Store:
     return store
 
 
-def a_registry(store: Store) -> CollectorRegistry:
+def a_registry(store: Store) -> Registry:
     policies = dict.fromkeys(("main", "listed", "silent"), lambda task_id: Policy(15 * MINUTE, grace=5 * MINUTE))
     reporter = Reporter(store, policies)
     collector = ReportCollector(

@@ -347,3 +347,35 @@ def test_a_poll_that_waits_for_its_retry_when_a_block_comes_is_counted() -> None
         assert 2 == account.polls - before
 
     play(scenario, seconds=2, random=lambda: 1.0, accounts=listed(1, 2), poll="{interval: 5s, fetch: each}")
+
+
+async def turns_amid(doing: Coroutine[None, None, object]) -> int:
+    """How often somebody else on the event loop had a turn meanwhile."""
+    turns, done = 0, asyncio.create_task(doing)
+    while not done.done():
+        await asyncio.sleep(0)
+        turns += 1
+    await done
+    return turns
+
+
+def test_a_list_of_new_schedules_holds_nobody_up() -> None:
+    """Hundreds of schedules that all differ take long to work out; others have their turn amid that, as when all is known."""
+    crontabs = [f"{number % 60} {number // 60} {1 + number % 28} * *" for number in range(300)]
+    told = [
+        TASK | {"id": number + 1, "crontab": crontab, "created": 1_717_000_000}
+        for number, crontab in enumerate(crontabs)
+    ]
+    body = json.dumps({"tasks": told}).encode()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    built = parse(config_text(accounts=f"[{{name: main, access_key: {KEY}, tasks: all}}]"), name="c", directory=Path())
+    house = app.build(built, now=lambda: at(START), host="test-host", transport=transport)
+
+    async def main() -> None:
+        (poller,) = house.pollers
+        first, second = [await turns_amid(poller.round()) for _ in range(2)]
+        assert first > second + 5
+        assert len(told) == len(house.report().tasks)
+        await house.aclose()
+
+    asyncio.run(main())

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from builders import Clock, at
 from exporter.poller.pulse import Pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def shown_after(waits: list[float], *, during: float) -> list[float | None]:
@@ -48,3 +53,26 @@ def test_a_sleeper_shows_life() -> None:
 def test_who_waits_shows_life(waits: list[float], during: float, shown: list[float]) -> None:
     """As long as it may take and no longer; once it is over there are no more signs."""
     assert shown == shown_after(waits, during=during)
+
+
+def test_long_work_gives_others_their_turn() -> None:
+    """Every few milliseconds, with a sign of life; all that the steps give is there in the end."""
+    pulse, turns = Pulse(), []
+
+    def steps() -> Iterator[int]:
+        for number in range(40):
+            end_seconds = perf_counter() + 0.001
+            while perf_counter() < end_seconds:
+                pass
+            yield number
+
+    async def main() -> list[int]:
+        working = asyncio.create_task(pulse.through(steps()))
+        while not working.done():
+            await asyncio.sleep(0)
+            turns.append(pulse.beat_seconds)
+        return await working
+
+    assert list(range(40)) == asyncio.run(main())
+    assert len(turns) > 4
+    assert len({*turns} - {None}) > 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
@@ -121,6 +123,18 @@ def test_schedules_that_cannot_be_judged(crontab: str, timezone: str, problem: P
     assert isinstance(answer, ScheduleError)
     assert problem is answer.problem
     assert answer is schedules.get(crontab, timezone)
+
+
+def test_what_is_remembered_of_schedules_is_bounded() -> None:
+    """A schedule is made once while somebody holds it; of all others so many are kept, and of a refusal no traceback."""
+    schedules = Schedules(most=2)
+    held = schedules.get("0 12 * * *", "Etc/UTC")
+    gone = weakref.ref(schedules.get("1 12 * * *", "Etc/UTC"))
+    refused = [schedules.get(f"{minute} * * *", "Etc/UTC") for minute in range(2)]
+    gc.collect()
+    assert gone() is None
+    assert held is schedules.get("0 12 * * *", "Etc/UTC")
+    assert [None, None] == [each.__traceback__ for each in refused if isinstance(each, ScheduleError)]
 
 
 def test_zones_come_from_the_package_and_hold_the_vendors() -> None:

@@ -32,6 +32,33 @@ def test_only_what_has_changed_is_to_be_saved() -> None:
     assert {} == book.take_unsaved()
 
 
+def test_a_draft_changes_nothing() -> None:
+    """What a poll will make of an entry is worked out ahead; the entry and what is to be saved stay until it is recorded."""
+    book = Book(entries=some(1, runs=160))
+    draft = book.draft("main", a_task(id="1", runs=162), fetched_at=NOON + MINUTE)
+    assert (160, {}) == (book.entry("main", "1").runs, book.take_unsaved())
+    entry, outlook = book.record("main", a_task(id="1", runs=162), fetched_at=NOON + MINUTE, draft=draft)
+    assert (entry, outlook) == (draft.entry, draft.outlook) == (book.entry("main", "1"), draft.outlook)
+
+
+def test_a_draft_of_another_entry_is_not_taken() -> None:
+    """One that was overtaken by another poll would count that poll's runs a second time."""
+    book, first, second = Book(entries=some(1, runs=160)), a_task(id="1", runs=161), a_task(id="1", runs=162)
+    draft = book.draft("main", second, fetched_at=NOON + 2 * MINUTE)
+    book.record("main", first, fetched_at=NOON + MINUTE)
+    book.record("main", second, fetched_at=NOON + 2 * MINUTE, draft=draft)
+    assert some(1)["main", "1"].counts.observed + 2 == book.entry("main", "1").counts.observed
+
+
+def test_an_outlook_stays_while_its_facts_do() -> None:
+    """So that nothing is worked out anew for a poll that tells nothing new."""
+    book = Book()
+    _, first = book.record("main", a_task(), fetched_at=NOON)
+    _, same = book.record("main", a_task(), fetched_at=NOON + MINUTE, known=first)
+    _, other = book.record("main", a_task(runs=161), fetched_at=NOON + 2 * MINUTE, known=same)
+    assert first is same is not other
+
+
 @pytest.mark.parametrize(("unseen", "there"), [(timedelta(days=90), True), (timedelta(days=90, microseconds=1), False)])
 def test_an_entry_expires_after_90_days_unseen(unseen: timedelta, there: bool) -> None:
     """Until then a task may come back, say from an account that was denied, and its counts go on."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SECRET = b"s3cret"  # in all that is sent; it must never come back
 _ALL = 1 << 16
+_CHOICE = "&".join(f"name[]=screenshotmax_task_{name}" for name in ("info", "state", "runs", "enabled", "junk"))
 _HOST = b" HTTP/1.1\r\nHost: x\r\nX-Secret: s3cret\r\n"
 
 
@@ -58,6 +59,7 @@ def slow_manners(path: str = "/metrics") -> dict[str, Manner]:
         "reads nothing and asks on": Manner(asked, asked, takes_bytes=0),
         "reads its last slowly": Manner(request(path, "Connection: close"), takes_bytes=1000),
         "reads nothing of its last": Manner(request(path, "Connection: close"), takes_bytes=0),
+        "reads nothing of its choice": Manner(request(f"{path}?{_CHOICE}"), takes_bytes=0),
     }
 
 

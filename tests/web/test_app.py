@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.metrics import Refusal
 from exporter.web import build_web
-from exporter.web.shared import MOST_CHOSEN
 from web.reports import NOW, World, a_task_report, an_account, ask, ask_many, two_families
 
 if TYPE_CHECKING:
@@ -176,6 +172,36 @@ def test_names_choose_series(query: str, expected: object) -> None:
     assert expected == samples(parse_text(ask(build_web(World().sources()), f"/metrics{query}").text))
 
 
+def test_families_are_built_off_the_loop() -> None:
+    """Whatever time they take, the event loop goes on; only what they tell of is read in it."""
+    threads: list[str] = []
+
+    def make() -> Iterator[Metric]:
+        threads.append(threading.current_thread().name)
+        yield from two_families()
+
+    world = World(make)
+    assert ALL == samples(parse_text(ask(build_web(world.sources())).text))
+    assert ["render_0"] == threads
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_formats_that_differ_by_name_share_one_rendering(packed: bool) -> None:
+    """However it asks for names to be escaped, which ours need not be, a scraper gets the same bytes."""
+    world = World()
+    app = build_web(world.sources())
+    accepts = ["", *(f";escaping={scheme}" for scheme in ("allow-utf-8", "underscores", "dots"))]
+    encoding = "gzip" if packed else "identity"
+    answers = [
+        ask(app, accept=f"application/openmetrics-text;version=1.0.0{each}", accept_encoding=encoding)
+        for each in accepts
+    ]
+    assert 1 == len({each.content for each in answers}) == world.families.asked
+    assert ["", "; escaping=allow-utf-8", "; escaping=underscores", "; escaping=underscores"] == [
+        each.headers["content-type"].removeprefix(OPENMETRICS) for each in answers
+    ]
+
+
 def test_scrapes_at_once_cost_one_rendering() -> None:
     """Fifty scrapes at once collect once, and all get the whole answer."""
     world = World()
@@ -201,33 +227,6 @@ def test_an_answer_is_kept_until_there_is_news(news: dict[str, object], asked: i
     world.now_report = replace(world.now_report, **news)
     ask(app)
     assert asked == world.families.asked
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        [f"/metrics?name[]=shop_open&name[]=n{number}" for number in range(12)],
-        [f"{way}/tasks/main/567813310985011{last}" for way in ("", "/api/v1") for last in range(2, 8)],
-    ],
-    ids=["names", "tasks"],
-)
-def test_choosers_have_no_power_over_the_others(chosen: list[str]) -> None:
-    """Who chooses names or a task waits for few others, or is told to come again; all else is answered as ever."""
-    common = ["/metrics", "/", "/api/v1/tasks", "/-/healthy", "/-/ready", "/config"]
-    refused: list[Refusal] = []
-
-    async def visit() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(build_web(World().sources(on_refused=refused.append)))
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-            return await asyncio.gather(*(client.get(path) for path in [*chosen, *common, chosen[0]]))
-
-    answers = asyncio.run(visit())
-    codes = [each.status_code for each in answers]
-    assert {200: MOST_CHOSEN, 503: 12 - MOST_CHOSEN} == Counter(codes[:12])
-    assert [200] * (len(common) + 1) == codes[12:]
-    assert [Refusal.CROWD] * (12 - MOST_CHOSEN) == refused
-    answer = answers[codes.index(503)]
-    assert ("Too much is asked for at once", "1") == (answer.text, answer.headers["retry-after"])
 
 
 def test_a_scrape_does_not_wait_for_the_default_threads() -> None:

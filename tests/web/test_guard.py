@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from exporter.metrics import Refusal
 from exporter.web import WebFile, build_web
 from exporter.web.auth import MOST_WAITING
 from exporter.web.guard import Bucket, Guard
+from log_lines import written
+from web.disks import Disk, eventually
 from web.reports import World
 
 if TYPE_CHECKING:
@@ -53,6 +56,12 @@ def put(path: Path, text: str) -> WebFile:
     new.write_text(text)
     new.replace(path)
     return WebFile(path)
+
+
+def put_a_pipe(path: Path) -> None:
+    new = path.with_name("new")
+    os.mkfifo(new)
+    new.replace(path)
 
 
 @pytest.fixture
@@ -133,12 +142,20 @@ def test_users_follow_the_file(path: Path) -> None:
 
 
 def test_a_file_that_becomes_invalid(path: Path) -> None:
-    """Every request is a 500 in fixed words, right passwords too, until the file is mended; headers stay."""
+    """Every request is a 500 in fixed words, right passwords too, until the file is mended; headers stay.
+
+    But for liveness: there what was valid last still holds.
+    """
 
     async def visit(client: httpx.AsyncClient) -> None:
         assert 200 == (await client.get("/metrics", auth=RIGHT)).status_code
         put(path, INVALID)
-        for route in ROUTES:
+        for auth, expected in ((RIGHT, (200, "Healthy")), (WRONG, (401, "Unauthorized\n"))):
+            answer = await client.get("/-/healthy", auth=auth)
+            assert (*expected, "deny") == (answer.status_code, answer.text, answer.headers["x-frame-options"])
+        for route in [*ROUTES, "//-/healthy", "/-/healthy/", "/x/-/healthy"]:
+            if route == "/-/healthy":
+                continue
             answer = await client.get(route, auth=RIGHT)
             assert (500, "Internal error; the exporter's log says more.\n") == (answer.status_code, answer.text)
             assert "deny" == answer.headers["x-frame-options"]
@@ -233,17 +250,67 @@ def test_the_rate_limit_of_the_start_holds(path: Path) -> None:
 
 
 def test_an_invalid_file_comes_before_the_limit(path: Path) -> None:
-    """An invalid file is told of even when no token is left, and uses none up."""
+    """An invalid file is told of even when no token is left, and uses none up, but for liveness."""
 
     async def visit(client: httpx.AsyncClient) -> None:
         put(path, INVALID)
-        assert [500, 500] == [(await client.get("/-/healthy")).status_code for _ in range(2)]
+        assert [500, 500] == [(await client.get("/metrics")).status_code for _ in range(2)]
+        assert 200 == (await client.get("/-/healthy")).status_code
         put(path, "")
-        assert [200, 429] == [(await client.get("/-/healthy")).status_code for _ in range(2)]
+        assert [200, 429] == [(await client.get("/metrics")).status_code for _ in range(2)]
 
     refused: list[Refusal] = []
-    visiting(Guard(web(), put(path, "rate_limit: {interval: 1h, burst: 1}\n"), on_refused=refused.append), visit)
+    visiting(Guard(web(), put(path, "rate_limit: {interval: 1h, burst: 2}\n"), on_refused=refused.append), visit)
     assert [Refusal.WEB_CONFIG, Refusal.WEB_CONFIG, Refusal.RATE_LIMIT] == refused
+
+
+def test_liveness_has_its_prefix(path: Path) -> None:
+    """Where the routes have a prefix, `/-/healthy` has it too, and is none without it."""
+
+    async def visit(client: httpx.AsyncClient) -> None:
+        put(path, INVALID)
+        assert [200, 500] == [(await client.get(each)).status_code for each in ("/watch/-/healthy", "/-/healthy")]
+
+    app = build_web(World().sources(route_prefix="/watch"))
+    visiting(Guard(app, put(path, ""), healthy_path="/watch/-/healthy"), visit)
+
+
+def test_a_pipe_in_its_place(path: Path) -> None:
+    """A pipe, from which nothing may ever come, is an invalid file."""
+
+    async def visit(client: httpx.AsyncClient) -> None:
+        put_a_pipe(path)
+        assert [200, 500] == [(await client.get(each)).status_code for each in ("/-/healthy", "/metrics")]
+        put(path, "")
+        assert 200 == (await client.get("/metrics")).status_code
+
+    with written() as log:
+        visiting(Guard(web(), put(path, "")), visit)
+    assert f'err="{path}: found no regular file, expected a web configuration file"' in log.getvalue()
+
+
+def test_a_disk_that_does_not_answer(path: Path) -> None:
+    """Who asks meanwhile is served by what the file said before; once the disk is back, by what it says."""
+    disk = Disk(path)
+
+    async def run() -> None:
+        app = Guard(web(), WebFile(disk.path))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter") as client:
+            disk.hang()
+            async with asyncio.timeout(5):
+                codes = [(await client.get(each, auth=RIGHT)).status_code for each in ("/-/healthy", "/metrics") * 20]
+            assert {200} == set(codes)
+            put(path, USERS.replace("one", "two"))
+            disk.answer()
+
+            async def is_shut_out() -> bool:
+                return (await client.get("/metrics", auth=RIGHT)).status_code == 401
+
+            await eventually(is_shut_out)
+
+    put(path, USERS)
+    with disk:
+        asyncio.run(asyncio.wait_for(run(), 10))
 
 
 def test_too_many_passwords(path: Path) -> None:

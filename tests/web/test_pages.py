@@ -317,7 +317,9 @@ def test_a_hostile_choice_stays_text(hostile: str) -> None:
         return Reader(PAGE.render(a_fleet(), choice=choice).decode())
 
     def shape(reader: Reader) -> list[object]:
-        return [(tag, {**attrs, "href": "", "value": ""} if tag in ("a", "input") else attrs) for tag, attrs in reader.tags]
+        return [
+            (tag, {**attrs, "href": "", "value": ""} if tag in ("a", "input") else attrs) for tag, attrs in reader.tags
+        ]
 
     assert shape(page("plain")) == shape(page(hostile))
     assert 3 == page(hostile).text.count(plain(hostile))

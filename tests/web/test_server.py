@@ -109,8 +109,8 @@ def test_an_answer_that_does_not_end_is_dropped() -> None:
     serving(server, visit)
 
 
-def test_who_does_not_read_does_not_hold_the_end() -> None:
-    """A client that takes nothing of a great answer is dropped at the stop's deadline."""
+def test_who_does_not_read_does_not_hold_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that takes nothing of a great answer is dropped at the stop's deadline, which is no fault to log."""
     begun = asyncio.Event()
 
     async def great(_request: Request) -> PlainTextResponse:
@@ -135,6 +135,7 @@ def test_who_does_not_read_does_not_hold_the_end() -> None:
         return received
 
     assert asyncio.run(run()) < 50_000_000
+    assert ["Cancel 1 running task(s), timeout graceful shutdown exceeded"] == caplog.messages
 
 
 def test_a_silent_client_does_not_hold_the_end() -> None:

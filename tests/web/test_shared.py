@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.web.shared import MAX_KEPT, MOST_CHOSEN, CrowdError, Shared
+from exporter.web.shared import MAX_KEPT, MOST_CHOSEN, MOST_CHOSEN_BYTES, CrowdError, Loans, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -85,6 +85,44 @@ def test_what_strangers_ask_for_is_bounded() -> None:
         return len(shared._kept)
 
     assert asyncio.run(run()) <= MAX_KEPT
+
+
+def test_what_strangers_choose_is_kept_only_while_it_is_small() -> None:
+    """Of answers of clients' own choice few bytes are kept; those that everybody asks for have no such bound."""
+
+    async def run() -> tuple[int, int]:
+        shared = Shared(lambda: 1)
+
+        async def great() -> bytes:
+            return bytes(MOST_CHOSEN_BYTES // 2)
+
+        for number in range(4):
+            await shared.get(number, great, is_chosen=True)
+        chosen = sum(map(len, shared._kept.values()))
+        for key in ("a", "b"):
+            await shared.get(key, great)
+        return chosen, sum(map(len, shared._kept.values()))
+
+    assert (MOST_CHOSEN_BYTES, 2 * MOST_CHOSEN_BYTES) == asyncio.run(run())
+
+
+def test_loans() -> None:
+    """The same bytes count once, more than the most are refused unless they are alone, and what comes back is free."""
+    loans, one, other, great = Loans(10), b"x" * 6, b"y" * 6, b"z" * 20
+    loans.take(one)
+    loans.take(one)
+    for too_much in (other, great):
+        with pytest.raises(CrowdError):
+            loans.take(too_much)
+    loans.give_back(one)
+    with pytest.raises(CrowdError):
+        loans.take(other)
+    loans.give_back(one)
+    loans.take(great)
+    assert loans.is_full
+    loans.give_back(great)
+    assert not loans.is_full
+    loans.take(other)
 
 
 def test_few_renderings_of_somebodys_choice_run_at_once() -> None:

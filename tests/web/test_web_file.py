@@ -9,6 +9,7 @@ import pytest
 from exporter.config import ConfigError
 from exporter.web import WebFile
 from log_lines import written
+from web.disks import Nowhere
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,20 @@ def test_an_invalid_file_is_an_error_until_mended(tmp_path: Path) -> None:
     lines = log.getvalue().splitlines()
     assert ["error", "error", "error", "info"] == [line.partition("level=")[2].split()[0] for line in lines]
     assert f'err="{path}: found no such file, expected a web configuration file"' in lines[2]
+
+
+def test_what_is_invalid_is_not_read_again_at_once(tmp_path: Path) -> None:
+    """Each question is refused, and the file read once in a second while nothing says that it has changed."""
+    path, now = tmp_path / "web.yml", [0.0]
+    put(path, "nonsense: 1")
+    file = WebFile(Nowhere(path), seconds=lambda: now[0])
+    for text, seconds in (("nonsense: 1", 0.0), ("", 0.9)):
+        put(path, text)
+        now[0] = seconds
+        with pytest.raises(ConfigError, match="nonsense: found an unknown key"):
+            file.current()
+    now[0] = 1.0
+    assert file.current()
 
 
 def test_a_file_that_is_invalid_at_the_start(tmp_path: Path) -> None:

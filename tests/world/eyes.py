@@ -60,7 +60,7 @@ class House:
         self._saved = self._saved_before = entries
         self._store = Store(Book(self._policies, schedules=self._schedules, entries=entries))
         self._store.add_account("main", interval=timedelta(minutes=1), listed=None)
-        self._reporter = Reporter(self._store, self._policies, schedules=self._schedules)
+        self._reporter = Reporter(self._store, self._policies)
 
     def polled(self, tasks: list[Task], *, fetched_at: datetime, seconds: float, skew: timedelta) -> None:
         self._store.record_request("main", code="200", seconds=0.1, skew=skew)
