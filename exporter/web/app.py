@@ -232,7 +232,7 @@ class _Web:
     async def _tell(
         self, report: Report, known: TaskReport, render: Callable[[Explanation], bytes], *, packed: bool
     ) -> bytes:
-        # Explained here, in the event loop: the schedules have a memory that no two threads may share.
+        # Explained here, in the event loop, which alone changes the facts that are read.
         explanation = self._sources.explain(report, known)
         return await self._packed(await self._shared.in_thread(render, explanation), packed=packed)
 
