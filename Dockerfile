@@ -58,7 +58,7 @@ LABEL org.opencontainers.image.title="screenshotmax-exporter" \
 USER 65534:65534
 WORKDIR /etc/screenshotmax-exporter
 EXPOSE 10142
-# With a web.yaml beside the configuration it asks by TLS or tells that passwords are on.
+# With a web.yaml beside the configuration it asks by TLS or tells that passwords are on; one that became invalid stops neither.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s \
   CMD ["sh", "-c", "f=/etc/screenshotmax-exporter/web.yaml; [ ! -e $f ] || set -- --web.config.file=$f; exec screenshotmax-exporter healthcheck $@"]
 ENTRYPOINT ["screenshotmax-exporter"]

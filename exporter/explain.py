@@ -1,6 +1,6 @@
 """Why a task has its verdict: one frozen value for the verb, the page and the JSON, so that these cannot disagree.
 
-Pure, but for the schedule's own memory: the thread that builds reports builds explanations.
+Pure: the report, the policy and its sources are handed in, and a schedule never changes.
 """
 
 from __future__ import annotations

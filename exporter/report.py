@@ -37,7 +37,7 @@ def by_trouble(known: TaskReport) -> tuple[int, int, str, str, int, str]:
 
 
 class Reporter:
-    """Builds the report. Holds no facts, and no two threads that ask for it are in each other's way."""
+    """Builds the report, in the event loop. Holds no facts."""
 
     def __init__(self, store: Store, policies: Mapping[str, Callable[[str], Policy]]) -> None:
         self._store = store
@@ -49,13 +49,12 @@ class Reporter:
 
         Within one second and without news it is the same object: one rendering serves.
         """
-        latest, version = self._latest, self._store.version
-        if latest is not None and latest[0] == version:
-            report = latest[1]
+        if self._latest is not None and self._latest[0] == self._store.version:
+            report = self._latest[1]
             if timedelta() <= now - report.at < timedelta(seconds=1) and now.second == report.at.second:
                 return report
         report = self._build(now, seconds)
-        self._latest = (version, report)
+        self._latest = (self._store.version, report)  # as it is now: a bug that was met is news, and told in the report
         return report
 
     def forget(self) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from builders import a_task, at
 from exporter.model import Reason
 from exporter.store import Book, Store, TaskFacts
+
+if TYPE_CHECKING:
+    from exporter.model import Task
 
 NOON = at("2024-06-10 12:00Z")
 MINUTE = timedelta(minutes=1)
@@ -260,16 +264,37 @@ def test_a_copy_ends_a_row_of_404s() -> None:
     assert a_task() == facts(store)["1001"].task
 
 
+@pytest.mark.parametrize("by_list", [False, True])
 @pytest.mark.parametrize("changes", [{}, OLD])
-def test_a_copy_shows_that_the_clocks_agree_again(changes: dict[str, object]) -> None:
+def test_a_copy_shows_that_the_clocks_agree_again(changes: dict[str, object], by_list: bool) -> None:
     """Where an answer was refused for its Date, the next good one lifts that, though it is a cache's copy."""
     store = a_store(("1001",))
-    store.record_task("main", a_task(), fetched_at=NOON, seconds=100.0)
-    store.record_failure("main", Reason.CLOCK_SKEW, task_id="1001")
+
+    def record(task: Task, **when: Any) -> None:
+        if by_list:
+            store.record_list("main", [task], **when)
+        else:
+            store.record_task("main", task, **when)
+
+    record(a_task(), fetched_at=NOON, seconds=100.0)
+    store.record_failure("main", Reason.CLOCK_SKEW, task_id=None if by_list else "1001")
     assert facts(store)["1001"].skewed
-    store.record_task("main", a_task(**changes), fetched_at=NOON - timedelta(seconds=5), seconds=95.0)
+    record(a_task(**changes), fetched_at=NOON - timedelta(seconds=5), seconds=95.0)
     found = facts(store)["1001"]
     assert (False, True, a_task(), NOON) == (found.skewed, found.fetch_success, found.task, found.fetched_at)
+
+
+def test_a_copy_of_a_list_speaks_only_of_what_it_holds() -> None:
+    """A task that it is silent about stays doubted, and one that was not there in a newer list stays away."""
+    store = a_store(("1", "2", "3"))
+    store.record_list("main", [a_task(id="1"), a_task(id="2")], fetched_at=NOON, seconds=100.0)
+    store.record_failure("main", Reason.CLOCK_SKEW)
+    store.record_list("main", [a_task(id="3"), a_task(id="1")], fetched_at=NOON, seconds=95.0)
+    found = facts(store)
+    assert [("1", False, True), ("2", True, False)] == [
+        (each.task_id, each.skewed, each.fetch_success) for each in found.values() if each.task
+    ]
+    assert (None, False) == (found["3"].task, found["3"].fetch_success)
 
 
 def test_a_clock_that_was_set_back_hides_no_news() -> None:

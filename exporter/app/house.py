@@ -16,7 +16,7 @@ from exporter.config import Account, ConfigError, format_duration, to_yaml
 from exporter.explain import explain
 from exporter.metrics import Refusals, ReportCollector, build_registry
 from exporter.model import PollError
-from exporter.poller import Crew, Limiter, Poller, share
+from exporter.poller import Crew, Limiter, Poller, Pulse, share
 from exporter.reload import Effects, Reloader
 from exporter.report import Reporter
 from exporter.schedule import Schedules
@@ -47,6 +47,7 @@ class House:
 
     web: Starlette
     _keeper: Keeper
+    _loop: asyncio.AbstractEventLoop  # in whose thread alone the store is written
 
     def __init__(
         self,
@@ -73,7 +74,9 @@ class House:
         self._was_ready = False
         self._adopt(config, share(config, shard))
         self._record_reload(successful=True)
-        self._crew = Crew({name: self._poller(account) for name, account in self._accounts.items()})
+        keys = self._keys(self._accounts.values())
+        self._crew = Crew({name: self._poller(account, keys[name]) for name, account in self._accounts.items()})
+        self._attach(keys)
 
     def keep_ledger(self, file: LedgerFile | None) -> None:
         self._keeper = Keeper(self.store, file, on_error=self._caught)
@@ -89,6 +92,7 @@ class House:
             version=__version__,
             revision=REVISION,
             on_error=self._caught,
+            errors=lambda: self.store.internal_errors,
             shard=self._shard,
             refusals=self.refusals,
         )
@@ -121,7 +125,8 @@ class House:
 
     def report(self) -> Report:
         """As of now. Called in the event loop."""
-        return self._reporter.report(self._now(), seconds=asyncio.get_running_loop().time())
+        self._loop = asyncio.get_running_loop()
+        return self._reporter.report(self._now(), seconds=self._loop.time())
 
     def explain(self, report: Report, known: TaskReport) -> Explanation:
         # The account may have been removed since the report was made.
@@ -143,11 +148,15 @@ class House:
         accounts = share(config, self._shard)
         changed = [each for each in accounts if not self._is_polled_as(each)]
         gone = self._accounts.keys() - {account.name for account in accounts}
-        new = await self._hired(changed, config)
+        keys = self._keys(changed)
+        new = await self._hired(changed, keys, config)
+        for account in changed:
+            await Pulse().through(self.store.look_under(account.name, account.policy))
         self._is_ready()  # what is true before the new ones come
         await self._crew.halt(new.keys() | gone)
         # From here on nothing is awaited: whoever looks sees the one configuration or the other.
         self._adopt(config, accounts)
+        self._attach(keys)
         replaced = self._crew.replace(gone, new)
         for poller in self._crew.pollers:
             poller.unblock()
@@ -157,17 +166,19 @@ class House:
     def _is_polled_as(self, account: Account) -> bool:
         return self._accounts.get(account.name) == account and self._crew.is_polling(account.name)
 
-    async def _hired(self, accounts: Iterable[Account], config: Config) -> dict[str, Poller]:
+    async def _hired(
+        self, accounts: Iterable[Account], keys: Mapping[str, NotedKeySource], config: Config
+    ) -> dict[str, Poller]:
         """Pollers whose keys and authorities can be read. Raises ConfigError: the old ones would go for nothing."""
         hired: dict[str, Poller] = {}
-        for account in accounts:
-            hired[account.name] = self._poller(account)
-            try:
-                await hired[account.name].prepare()
-            except PollError as error:
-                for poller in hired.values():
-                    await self._close(poller)
-                raise ConfigError((f"{config.name}: account {account.name}: {error.detail}",)) from None
+        try:
+            for account in accounts:
+                hired[account.name] = self._poller(account, keys[account.name])
+                await _prepare(hired[account.name], f"{config.name}: account {account.name}")
+        except BaseException:
+            for poller in hired.values():
+                await self._close(poller)
+            raise
         return hired
 
     async def _close(self, poller: Poller) -> None:
@@ -199,10 +210,18 @@ class House:
         self.store.book.forget_plans()
         self._reporter.forget()
 
-    def _poller(self, account: Account) -> Poller:
+    def _keys(self, accounts: Iterable[Account]) -> dict[str, NotedKeySource]:
+        """Of accounts that may still be refused: nothing is told of these keys before they are attached."""
+        return {account.name: NotedKeySource(account, note=self._note) for account in accounts}
+
+    def _attach(self, keys: Mapping[str, NotedKeySource]) -> None:
+        for name, key in keys.items():
+            key.attach(partial(self._record_key, name))
+
+    def _poller(self, account: Account, key: NotedKeySource) -> Poller:
         upstream = Upstream(
             account.api,
-            NotedKeySource(account, record=partial(self._record_key, account.name), note=self._note),
+            key,
             now=self._now,
             observe=partial(self._observe, account.name),
             transport=self._transport,
@@ -240,9 +259,14 @@ class House:
         self.store.record_reload(successful=successful, at=self._now())
 
     def _caught(self, where: str) -> None:
-        """A bug that is being handled: counted and told, never raised to whoever scrapes or looks."""
-        self.store.record_internal_error(where)
+        """A bug that is being handled: told and counted, never raised to whoever scrapes or looks."""
         _log.error("Internal error", where=where, error=sys.exception())
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # a thread, at work on what `report` gave
+            self._loop.call_soon_threadsafe(self.store.record_internal_error, where)
+        else:
+            self.store.record_internal_error(where)
 
     def _how_often(self) -> str:
         """For the HELP, alike on all shards: `every 1m`, or `every 1m to 5m` where accounts differ."""
@@ -260,6 +284,13 @@ class House:
         waiting = [account.name for account, _ in self.store.read() if not account.polled]
         self._was_ready = self._was_ready or not waiting
         return self._was_ready, "" if self._was_ready else f"waiting for the first poll of {', '.join(waiting)}"
+
+
+async def _prepare(poller: Poller, where: str) -> None:
+    try:
+        await poller.prepare()
+    except PollError as error:
+        raise ConfigError((f"{where}: {error.detail}",)) from None
 
 
 def _is_in_use(limiter: Limiter) -> bool:

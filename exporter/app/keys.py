@@ -22,12 +22,13 @@ _USER_AND_PASSWORD = re.compile(r"https?://(?:([^:@]*):)?([^@]+)@")
 
 class NotedKeySource(KeySource):
     """A KeySource that tells `note` of the key at every use, and so of each that was rotated in, and of the password
-    of the account's proxy. Whether the key can be read is logged, and told to `record`, whenever that changes.
+    of the account's proxy. Whether the key can be read is nobody's business before `attach`.
     """
 
-    def __init__(self, account: Account, *, record: Callable[[bool], object], note: Callable[[Secret], object]) -> None:
+    def __init__(self, account: Account, *, note: Callable[[Secret], object]) -> None:
         super().__init__(account, tell=self._hear)
-        self._record, self._note = record, note
+        self._note = note
+        self._record: Callable[[bool], object] | None = None
         self._log = _log.bind(account=account.name)
         self._of_proxy = tuple(_passwords(account.api.proxy_url or ""))
 
@@ -38,7 +39,14 @@ class NotedKeySource(KeySource):
             self._note(secret)
         return key
 
+    def attach(self, record: Callable[[bool], object]) -> None:
+        """Tell `record` now whether the key can be read, and tell it and the log whenever that changes."""
+        self._record = record
+        record(not self._fault)
+
     def _hear(self, fault: str) -> None:
+        if self._record is None:  # of an account that is only tried
+            return
         self._record(not fault)
         if not fault:
             self._log.info("The access key can be read")

@@ -44,35 +44,39 @@ class _Finding(NamedTuple):
 
 def run(options: argparse.Namespace) -> int:
     """Exits 0 when healthy, 1 when not or not reached."""
-    try:
-        found = _ask_as_configured(options)
-    except (OSError, HTTPException) as error:
-        found = _Finding(good=False, told=f"no answer ({type(error).__name__})")
-    except (ValueError, OverflowError):  # a URL that cannot be parsed, encoded or connected to
-        found = _Finding(good=False, told=f"not an address, expected a URL such as http://127.0.0.1:{DEFAULT_PORT}")
+    found = _ask_as_configured(options)
     (sys.stdout if found.good else sys.stderr).write(f"healthcheck: {found.told}\n")
     return 0 if found.good else 1
 
 
 def _ask_as_configured(options: argparse.Namespace) -> _Finding:
-    """As `_ask`, which is all where there is no web config file.
+    """As `_try`, which is all where there is no web config file.
 
     One that has become invalid does not end the exporter, which answers for its health by what it said before: then
-    the URL tells whether that has TLS.
+    the URL tells whether that has TLS, and without one both are tried.
     """
     if options.web_config_file is None:
-        return _ask(options, None)
-    from exporter.config import ConfigError, load_web  # noqa: PLC0415 - most of what a start costs
+        return _try(options, None)
+    from exporter.config import ConfigError, WebConfig, load_web  # noqa: PLC0415 - most of what a start costs
 
     try:
         web = load_web(options.web_config_file)
     except ConfigError as error:
-        problems = "; ".join(error.problems)
-        if options.url is None:
-            return _Finding(good=False, told=problems)
-        found = _ask(options, _unread_web())
-        return found._replace(told=f"{found.told}; {problems}")
-    return _ask(options, web)
+        found = _try(options, _unread_web(), WebConfig() if options.url is None else None)
+        return found._replace(told="; ".join((found.told, *error.problems)))
+    return _try(options, web)
+
+
+def _try(options: argparse.Namespace, web: WebConfig | None, without_tls: WebConfig | None = None) -> _Finding:
+    """What `_ask` finds, if need be with what is `without_tls`; that nobody answers is a finding too."""
+    try:
+        return _ask(options, web)
+    except (OSError, HTTPException) as error:
+        if without_tls is not None and isinstance(error, ssl.SSLError):
+            return _try(options, without_tls)
+        return _Finding(good=False, told=f"no answer ({type(error).__name__})")
+    except (ValueError, OverflowError):  # a URL that cannot be parsed, encoded or connected to
+        return _Finding(good=False, told=f"not an address, expected a URL such as http://127.0.0.1:{DEFAULT_PORT}")
 
 
 def _unread_web() -> WebConfig:

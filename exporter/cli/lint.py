@@ -14,7 +14,7 @@ from exporter import app, logs
 from exporter.cli.check import silent
 from exporter.cli.console import say
 from exporter.cli.findings import render_json, render_text
-from exporter.cli.loading import load_or_exit
+from exporter.cli.loading import leave, load_or_exit
 from exporter.cli.parser import COULD_NOT_ASK
 from exporter.cli.running import run_to_the_end, utc_now
 from exporter.cli.storage import read_ledger_or_exit
@@ -67,8 +67,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return tell(_saved(options.tasks, account), form=options.form, now=utc_now())
     except _UnreadableError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(options.failed)
+        leave(error, options)
 
 
 async def lint_live(house: House, config: Config, *, form: str) -> int:

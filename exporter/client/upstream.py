@@ -34,7 +34,7 @@ Observe = Callable[[str, float, timedelta | None], None]
 """Called once for every request sent: status or "none", seconds it took, the answer's Date minus our clock."""
 
 _LARGEST_TASK = 1024 * 1024  # bytes of a Get Task answer
-_ORDINARY_TASK = 16 * 1024  # of as many as are under way at once
+_ORDINARY_TASK = 128 * 1024  # far above any real one: whoever waits for its turn does so within its own deadline
 _HEADERS = {
     "User-Agent": f"screenshotmax-exporter/{__version__}",
     "Accept": "application/json",

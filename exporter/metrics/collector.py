@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -31,8 +32,8 @@ _DURATION = (
 class ReportCollector(Collector):
     """Every family of the report, and the web's `refusals`.
 
-    `polled` tells how often the API is asked, for the HELP of the polled families. `on_error` is called in whichever
-    thread the families are built.
+    `polled` tells how often the API is asked, for the HELP of the polled families. `on_error` is called in the
+    event loop where the report fails, else in whichever thread the families are built.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ReportCollector(Collector):
         version: str,
         revision: str,
         on_error: Callable[[str], None],
+        errors: Callable[[], Mapping[str, int]] = dict,
         shard: Shard = UNSHARDED,
         refusals: Refusals | None = None,
     ) -> None:
@@ -50,6 +52,7 @@ class ReportCollector(Collector):
         self._polled = polled
         self._build = (version, revision, platform.python_version())
         self._on_error = on_error
+        self._errors = errors
         self._shard = shard
         self._refusals = refusals or Refusals()
 
@@ -72,11 +75,19 @@ class ReportCollector(Collector):
 
         What they tell is read now, in the event loop. They are built as they are taken, in whichever thread that is.
         """
-        return self._families(self._report(), f" Polled {self._polled()}.", self._refusals.family(), names)
+        report = self._read()
+        errors = self._errors() if report is None else report.internal_errors
+        ours = (_build_info(self._build), *_sharding(self._shard), self._refusals.family(), _internal_errors(errors))
+        return chain(() if report is None else self._of(report, f" Polled {self._polled()}.", names), ours)
 
-    def _families(
-        self, report: Report, polled: str, refusals: Metric, names: frozenset[str] | None
-    ) -> Iterator[Metric]:
+    def _read(self) -> Report | None:
+        try:
+            return self._report()
+        except Exception:  # noqa: BLE001 - the exporter's own families still have to be seen
+            self._on_error("scrape")
+            return None
+
+    def _of(self, report: Report, polled: str, names: frozenset[str] | None) -> Iterator[Metric]:
         task_rows = _wanted(TASK_ROWS, names)
         subjects = [(_labels_of(task), task) for task in report.tasks] if task_rows else []
         for row in task_rows:
@@ -85,12 +96,8 @@ class ReportCollector(Collector):
         for account_row in _wanted(ACCOUNT_ROWS, names):
             yield from self._filled(account_row, account_row.family(ACCOUNT_LABELS, ""), accounts)
         yield _durations(report)
-        yield _build_info(self._build)
-        yield from _sharding(self._shard)
         yield from _last_reload(report.last_reload)
         yield _ledger_recoveries(report.ledger_recoveries)
-        yield refusals
-        yield _internal_errors(report.internal_errors)
 
     def _filled(
         self,
@@ -103,7 +110,7 @@ class ReportCollector(Collector):
         try:
             for labels, subject in subjects:
                 for own, value in row.samples(subject):
-                    # Without labels of their own, all samples of a subject have the same dict: see Lines.
+                    # Without labels of their own, all samples of a subject have the same dict: see web/lines.py.
                     series.add(labels | dict(zip(row.labels, own, strict=True)) if own else labels, value)
         except Exception:  # noqa: BLE001 - a bug in one row must not cost the scrape
             self._on_error("scrape")

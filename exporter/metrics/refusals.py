@@ -18,7 +18,6 @@ class Refusal(StrEnum):
     SLOW_HEADER = "slow_header"
     SLOW_BODY = "slow_body"
     SLOW_READER = "slow_reader"
-    IDLE = "idle"
     DISPLACED = "displaced"
     FULL = "full"
     CROWD = "crowd"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import PlatformCollector, ProcessCollector
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
 
-class Source(Protocol):
+class Choosable(Protocol):
     """A collector that need not build what is not wanted."""
 
     def describe(self) -> Iterable[Metric]: ...
@@ -28,9 +29,9 @@ class Source(Protocol):
 
 
 class Registry:
-    """A source of our own, and collectors of the client library's. `names` are those that their series can have."""
+    """A collector of our own, and some of the client library's. `names` are those that their series can have."""
 
-    def __init__(self, own: Source, *others: Collector) -> None:
+    def __init__(self, own: Choosable, *others: Collector) -> None:
         self._own = own
         self._others = others
         described = [*own.describe(), *(family for each in others for family in each.collect())]
@@ -39,7 +40,7 @@ class Registry:
     def collect(self, names: frozenset[str] | None = None) -> Iterator[Metric]:
         """All families, or the series of these `names`.
 
-        What our own source tells is read now; the families are built as they are taken, in whichever thread that is.
+        What our own collector tells is read now; the families are built as they are taken, in whichever thread that is.
         """
         return self._families(self._own.collect(names), names)
 
@@ -51,6 +52,7 @@ class Registry:
 def _chosen(families: Iterable[Metric], names: frozenset[str]) -> Iterator[Metric]:
     for family in families:
         if not names.issuperset(_names(family)):
+            family = copy(family)  # noqa: PLW2901 - some collectors give the same one every time
             family.samples = [sample for sample in family.samples if sample.name in names]
         if next(iter(family.samples), None) is not None:
             yield family

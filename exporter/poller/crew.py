@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from exporter.poller.loop import Poller
 
-_LEAVE_SECONDS = 2.0  # for a loop that was cancelled; its requests under way are dropped
+# For a loop that was cancelled; its requests under way are dropped. That long only a reload waits: the process, when it
+# ends, leaves sooner.
+_LEAVE_SECONDS = 2.0
 _log = structlog.get_logger()
 
 

@@ -97,7 +97,7 @@ class Poller:
         return self._pulse.beat_seconds
 
     async def run(self) -> None:
-        """Rounds without end, the first at once. What a round meets is recorded, never raised."""
+        """Rounds without end, the first when it is called (see Crew). What a round meets is recorded, never raised."""
         loop = asyncio.get_running_loop()
         spread_seconds, bugs = 0.0, 0
         while True:

@@ -1,6 +1,6 @@
 """When a crontab fires in a timezone, in UTC, with clock changes settled by zoneinfo and never by croniter.
 
-croniter reads the local days only: with aware datetimes it is wrong at clock changes. A fire is *mandatory*
+croniter, which is wrong at clock changes, expands the fields of the days and no more (see days). A fire is *mandatory*
 when every clock-change convention performs it; what is *shown* follows Vixie/Debian cron.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zoneinfo
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from exporter.model import Problem, Window
 from exporter.schedule.changes import ClockChange, zone_changes
 from exporter.schedule.crontab import Crontab, ScheduleError, parse_crontab
 from exporter.schedule.days import FireDays
-from exporter.schedule.hours import CLOCK_RESET, calm_midnight, hour_of
+from exporter.schedule.hours import CLOCK_RESET, calm_midnight, hour_of, midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,10 +102,8 @@ class Schedule:
         end = until.astimezone(self.zone).date() - 2 * _DAY
         if end <= first:
             return 0, start
-        end_at = _midnight(end, self.zone)
-        count = sum(
-            1 for _ in takewhile(lambda fire: fire.earliest_at < _midnight(first, self.zone), self.mandatory(start))
-        )
+        first_at, end_at = midnight(first, self.zone), midnight(end, self.zone)
+        count = sum(1 for _ in takewhile(lambda fire: fire.earliest_at < first_at, self.mandatory(start)))
         for day in takewhile(lambda day: day < end, self._days.onwards(first)):
             if calm_midnight(day, self.zone) is None:
                 hours = (self._hour(day, hour) for hour in self.crontab.hours)
@@ -162,10 +160,6 @@ def parse_schedule(crontab: str, timezone: str) -> Schedule:
     return found
 
 
-def _midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
 def _zone(name: str) -> zoneinfo.ZoneInfo:
     if name not in zone_names():
         raise ScheduleError(Problem.INVALID_TIMEZONE, f"timezone: found {name[:40]!r}, expected an IANA name")
@@ -211,5 +205,5 @@ def _attempt(crontab: str, timezone: str) -> Schedule | ScheduleError:
         return Schedule(parse_crontab(crontab), _zone(timezone))
     except ScheduleError as error:
         return error.with_traceback(None)  # which would hold what the parser had in hand
-    except Exception as error:  # noqa: BLE001 - croniter and zoneinfo raise nearly anything; one task must not stop the rest
+    except Exception as error:  # noqa: BLE001 - libraries raise nearly anything, and one task must not stop the rest
         return ScheduleError(Problem.INVALID_SCHEDULE, f"cannot be read ({type(error).__name__})")

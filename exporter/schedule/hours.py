@@ -58,21 +58,25 @@ def hour_of(crontab: Crontab, zone: ZoneInfo, day: date, hour: int) -> Hour:
     return _CalmHour(begins_at, crontab.minutes)
 
 
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a local day begins."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
 @lru_cache(maxsize=4096)
 def calm_midnight(day: date, zone: ZoneInfo) -> datetime | None:
-    """When a local day begins; None when clocks change on it. No zone's rules undo a change within a day."""
-    return _begin_of_calm(datetime.combine(day, time(), zone), _DAY)
+    """The same, or None when clocks change on that day. No zone's rules undo a change within a day."""
+    return midnight(day, zone) if _is_calm(datetime.combine(day, time(), zone), _DAY) else None
 
 
 @lru_cache(maxsize=1024)
 def _calm_begin(day: date, hour: int, zone: ZoneInfo) -> datetime | None:
-    return _begin_of_calm(datetime.combine(day, time(hour), zone), _HOURS[1])
+    wall = datetime.combine(day, time(hour), zone)
+    return wall.astimezone(UTC) if _is_calm(wall, _HOURS[1]) else None
 
 
-def _begin_of_calm(wall: datetime, length: timedelta) -> datetime | None:
-    if wall.utcoffset() != (wall + length).replace(fold=1).utcoffset():
-        return None
-    return wall.astimezone(UTC)
+def _is_calm(wall: datetime, length: timedelta) -> bool:
+    return wall.utcoffset() == (wall + length).replace(fold=1).utcoffset()
 
 
 class _CalmHour:

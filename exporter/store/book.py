@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,16 +85,18 @@ class Book:
 
         `known` is the outlook before this poll, which stays while it holds; a report finds it prepared.
         """
-        key = (account, task.id)
-        before = self._entries.get(key)
         policy = self._policies[account](task.id) if account in self._policies else _DEFAULT
+        draft = self._draft((account, task.id), task, policy, fetched_at=fetched_at, known=known)
+        with suppress(Exception):  # what is only shown costs no count; a report meets it again, and tells
+            draft.outlook.prepare(policy, fetched_at)
+        return draft
+
+    def _draft(self, key: Key, task: Task, policy: Policy, *, fetched_at: datetime, known: Outlook | None) -> Draft:
+        before = self._entries.get(key)
         if before is not None and self._is_quiet(key, task, fetched_at, before):
-            outlook = self.outlook(task, before, known)
-            outlook.prepare(policy, fetched_at)
-            return Draft(before, before, outlook)
+            return Draft(before, before, self.outlook(task, before, known))
         entry = follow(before, task, fetched_at=fetched_at)
         outlook = self.outlook(task, entry, known)
-        outlook.prepare(policy, fetched_at)
         plan = outlook.plan(policy)
         entry = count(entry, task, plan, fetched_at=fetched_at, quiet_at=self._quiet_at.get(key))
         return Draft(before, entry, outlook, quiet_until(entry, plan))
@@ -132,11 +136,17 @@ class Book:
 
         `there` are the ids that an account has, of accounts whose tasks are known.
         """
-        gone = {key for key, entry in self._entries.items() if now - entry.seen_at > _KEPT}
-        left = self._entries.keys() - gone
-        for account, ids in (there or {}).items():
-            gone |= self._longest_unseen((key for key in left if key[0] == account and key[1] not in ids), _MOST_GONE)
-        gone |= self._longest_unseen(self._entries.keys() - gone, _MOST)
+        expires_at, known, gone = now - _KEPT, there or {}, set[Key]()
+        absent: defaultdict[str, list[Key]] = defaultdict(list)
+        for key, entry in self._entries.items():
+            if entry.seen_at < expires_at:
+                gone.add(key)
+            elif key[0] in known and key[1] not in known[key[0]]:
+                absent[key[0]].append(key)
+        for keys in absent.values():
+            gone |= self._longest_unseen(keys, _MOST_GONE)
+        if len(self._entries) - len(gone) > _MOST:
+            gone |= self._longest_unseen(self._entries.keys() - gone, _MOST)
         for key in gone:
             del self._entries[key]
             self._unsaved.discard(key)

@@ -113,6 +113,11 @@ def is_a_copy(before: TaskFacts, task: Task, *, fetched_at: datetime, seconds: f
     return went_back(known, told) and fetched_at - before.fetched_at < DOUBTED_FOR
 
 
+def after_a_copy(facts: TaskFacts) -> TaskFacts:
+    """The task's facts once such an answer has come: upstream answers and the clocks agree, but nothing is new."""
+    return replace(facts, fetch_success=True, skewed=False, not_found=0)
+
+
 def went_back(known: tuple[datetime | None, int | None], told: tuple[datetime | None, int | None]) -> bool:
     """Whether last run and count have both gone back."""
     (known_at, known_runs), (told_at, told_runs) = known, told

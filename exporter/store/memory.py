@@ -18,6 +18,7 @@ from exporter.store.facts import (
     GONE_AFTER,
     AccountFacts,
     TaskFacts,
+    after_a_copy,
     after_failure,
     is_a_copy,
     is_older,
@@ -25,11 +26,11 @@ from exporter.store.facts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from exporter.ledger import Entry
-    from exporter.model import AccountReport, Task
+    from exporter.model import AccountReport, Policy, Task
     from exporter.store.book import Draft
 
 _log = structlog.get_logger()
@@ -97,11 +98,14 @@ class Store:
         """A good list poll: what it does not hold is gone; a listed id it does not hold is not found.
 
         While elements were unreadable, whatever is absent may be one of them and stays. `seconds` is `fetched_at` on
-        the monotonic clock; a list older than the one that is known (a cache's copy) tells nothing. `drafts` come from
-        `look_ahead` at the same list.
+        the monotonic clock; a list older than the one that is known (a cache's copy) tells nothing but that the clocks
+        agree. `drafts` come from `look_ahead` at the same list.
         """
         account = self._accounts[name]
-        if not is_older(seconds, account.list_seconds):
+        if is_older(seconds, account.list_seconds):
+            known = (account.facts.get(task.id) for task in tasks)
+            account.facts |= {facts.task_id: after_a_copy(facts) for facts in known if facts and facts.task}
+        else:
             account.list_seconds = seconds
             seen = {
                 task.id: self._told(account, task, fetched_at, seconds, draft=drafts.get(task.id)) for task in tasks
@@ -121,6 +125,15 @@ class Store:
             known = before.outlook if before else None
             with suppress(Exception):  # which recording meets again, and tells
                 yield task.id, self.book.draft(name, task, fetched_at=fetched_at, known=known)
+
+    def look_under(self, name: str, policy: Callable[[str], Policy]) -> Iterator[str]:
+        """What the next report would have to work out under another policy, a task at a time (their ids)."""
+        account = self._accounts.get(name)
+        for facts in tuple(account.facts.values()) if account else ():
+            if facts.outlook is not None and facts.fetched_at is not None:
+                with suppress(Exception):  # which the report meets again, and tells
+                    facts.outlook.tolerate(policy(facts.task_id), facts.fetched_at)
+                yield facts.task_id
 
     def record_task(self, name: str, task: Task, *, fetched_at: datetime, seconds: float | None = None) -> None:
         """A good Get Task poll."""
@@ -225,7 +238,7 @@ class Store:
     ) -> TaskFacts:
         before = account.facts.get(task.id)
         if before is not None and is_a_copy(before, task, fetched_at=fetched_at, seconds=seconds):
-            return replace(before, fetch_success=True, skewed=False, not_found=0)
+            return after_a_copy(before)
         if (before is None or before.task is None) and self._is_a_copy_of_the_saved(account.name, task, fetched_at):
             return TaskFacts(task.id, fetch_success=True)
         known = before.outlook if before else None

@@ -22,7 +22,7 @@ class _Held:
 
     policy: Policy
     expected: Expectation | Problem
-    late: timedelta | None = None
+    lateness: timedelta | None = None
     missed: Missed | None = None
 
 
@@ -38,7 +38,7 @@ class Outlook:
         self, task: Task, schedule: Schedule | ScheduleError | None, *, observed_since_at: datetime | None
     ) -> None:
         self.task, self.schedule, self.observed_since_at = task, schedule, observed_since_at
-        self._held: _Held | None = None
+        self._held: tuple[_Held, ...] = ()  # under the newest two: a reload prepares one while the other is in force
         self._fires: tuple[datetime, datetime | None, datetime | None] | None = None
 
     def expected(self, policy: Policy) -> Expectation | Problem:
@@ -46,7 +46,7 @@ class Outlook:
         return self._under(policy).expected
 
     def lateness(self, policy: Policy) -> timedelta | None:
-        return self._under(policy).late
+        return self._under(policy).lateness
 
     def plan(self, policy: Policy) -> Plan | None:
         """What the ledger holds the task to; None when it owes nothing, or nobody can say what."""
@@ -65,11 +65,16 @@ class Outlook:
 
     def prepare(self, policy: Policy, now: datetime) -> None:
         """Find out all that a report will ask for soon."""
-        expected = self.expected(policy)
+        self.tolerate(policy, now)
         if self.task.enabled is not False:
             self.fires(now)
-            if isinstance(expected, Expectation) and expected.deadline_at is not None and expected.deadline_at <= now:
-                self.missed(policy, until=now)
+
+    def tolerate(self, policy: Policy, evidence_at: datetime) -> None:
+        """Find out what of that hangs on the policy. What was found out under the one before stays."""
+        expected = self.expected(policy)
+        due_at = expected.deadline_at if isinstance(expected, Expectation) else None
+        if self.task.enabled is not False and due_at is not None and due_at <= evidence_at:
+            self.missed(policy, until=evidence_at)
 
     def fires(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """The fires shown before and after now. The schedule is asked when one has passed, never at every scrape."""
@@ -81,9 +86,11 @@ class Outlook:
         return known[1:]
 
     def _under(self, policy: Policy) -> _Held:
-        held = self._held
-        if held is None or held.policy != policy:
-            held = self._held = self._hold(policy)
+        known = self._held
+        if known and known[0].policy == policy:
+            return known[0]
+        held = next((each for each in known if each.policy == policy), None) or self._hold(policy)
+        self._held = (held, *known[:1])
         return held
 
     def _hold(self, policy: Policy) -> _Held:
@@ -92,4 +99,4 @@ class Outlook:
         if isinstance(self.schedule, ScheduleError):
             return _Held(policy, self.schedule.problem)
         expected = expect(self.task, self.schedule, policy, observed_since_at=self.observed_since_at)
-        return _Held(policy, expected, late=lateness(self.task, self.schedule, expected))
+        return _Held(policy, expected, lateness=lateness(self.task, self.schedule, expected))

@@ -15,7 +15,7 @@ from exporter.web import exposition, listing, pages, task_page
 from exporter.web.choice import choose
 from exporter.web.places import is_plain
 from exporter.web.routing import HEADERS, ExactRoute, guarded, refuse, ways_home
-from exporter.web.shared import Shared
+from exporter.web.shared import Shared, one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -34,6 +34,7 @@ FIXED_PATHS = ("/-/healthy", "/-/ready", "/-/reload", "/api/v1/tasks", "/config"
 _OF_TASKS = ("/tasks/", "/api/v1/tasks/")
 # A browser sends them, whoever made it send a POST. No page of ours does.
 _BY_BROWSERS = frozenset({"origin", "sec-fetch-site"})
+_MOST_SHOWN_BYTES = 4 * 1024 * 1024  # of pages of clients' own choice
 _NEEDS_POST = "This endpoint requires a POST request."  # blackbox_exporter's words, as are those of a failed reload
 
 
@@ -96,7 +97,7 @@ def _routes(sources: Sources) -> Iterator[ExactRoute]:
     }
     for path, endpoint in endpoints.items():
         if path != sources.telemetry_path:
-            yield ExactRoute(prefix + path, guard(endpoint))
+            yield ExactRoute(prefix + path, guard(endpoint, failing=pages.AGAIN if path == "/" else None))
     reload = guard(web.reload, where="reload")
     yield ExactRoute(f"{prefix}/-/reload", reload, methods=("POST", "PUT"), refusal=_NEEDS_POST)
 
@@ -106,8 +107,11 @@ class _Web:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._shared = Shared(self._moment)
-        self._shared_config = Shared(sources.config)  # of which there is one rendering until it is another
+        pool = one_thread()
+        # Each for itself: whoever chooses among tasks takes nothing from a Prometheus that chooses among names.
+        self._exposed = Shared(self._moment, pool=pool)
+        self._shown = Shared(self._moment, pool=pool, most_bytes=_MOST_SHOWN_BYTES)
+        self._configured = Shared(sources.config, pool=pool)  # of which there is one rendering until it is another
         shown = {
             "version": sources.version,
             "telemetry_path": sources.telemetry_path,
@@ -118,7 +122,7 @@ class _Web:
         self._missing_page = task_page.MissingPage(version=sources.version, telemetry_path=sources.telemetry_path)
 
     async def metrics(self, request: Request) -> Response:
-        """The exposition; never an error, unless many choose different names at once."""
+        """The exposition; never an error, unless many choose different names, or are slow to take what they chose."""
         form = exposition.choose_format(",".join(request.headers.getlist("accept")))
         packed = _wants_gzip(request)
         asked = request.query_params.getlist("name[]")
@@ -126,23 +130,23 @@ class _Web:
         names = self._sources.registry.names.intersection(asked) if asked else None
         render = partial(self._scrape, form, packed=packed, names=names)
         key = ("metrics", form.openmetrics, packed, names)
-        body = await self._shared.get(key, render, is_chosen=names is not None)
-        vary, loans = "Accept, Accept-Encoding", None if names is None else self._shared.loans
+        body = await self._exposed.get(key, render, is_chosen=names is not None)
+        vary, loans = "Accept, Accept-Encoding", None if names is None else self._exposed.loans
         return _answer(body, form.content_type, packed=packed, vary=vary, loans=loans)
 
     async def status(self, request: Request) -> Response:
         """The status page, of all tasks or of some, which asks to be loaded again unless `?refresh=off`."""
         packed, choice = _wants_gzip(request), choose(request.query_params)
         show = partial(self._show, partial(self._page.render, choice=choice), packed=packed)
-        body = await self._shared.get(("page", choice, packed), show, is_chosen=choice.is_own)
-        loans = self._shared.loans if choice.is_own else None
+        body = await self._shown.get(("page", choice, packed), show, is_chosen=choice.is_own)
+        loans = self._shown.loans if choice.is_own else None
         response = _answer(body, "text/html; charset=utf-8", packed=packed, loans=loans)
         response.headers.update(self._page.headers(refreshes=choice.refreshes))
         return response
 
     async def tasks(self, request: Request) -> Response:
         packed = _wants_gzip(request)
-        body = await self._shared.get(("tasks", packed), partial(self._show, listing.render, packed=packed))
+        body = await self._shown.get(("tasks", packed), partial(self._show, listing.render, packed=packed))
         return _answer(body, "application/json", packed=packed)
 
     async def task_page(self, request: Request) -> Response:
@@ -172,8 +176,8 @@ class _Web:
         if known is None:
             return missing(task_page.why_missing(report, asked[0]))
         show = partial(self._tell, report, known, render, packed=packed)
-        body = await self._shared.get((content_type, *asked, packed), show, is_chosen=True)
-        return _answer(body, content_type, packed=packed, loans=self._shared.loans)
+        body = await self._shown.get((content_type, *asked, packed), show, is_chosen=True)
+        return _answer(body, content_type, packed=packed, loans=self._shown.loans)
 
     async def healthy(self, _request: Request) -> Response:
         """Liveness: that we work, not that upstream does."""
@@ -188,7 +192,7 @@ class _Web:
     async def config(self, _request: Request) -> Response:
         """The configuration in effect."""
         render = partial(self._write_config, self._sources.config())
-        body = await self._shared_config.get("config", render)
+        body = await self._configured.get("config", render)
         return Response(body, headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8"})
 
     async def reload(self, request: Request) -> Response:
@@ -201,43 +205,42 @@ class _Web:
         return _say(f"failed to reload config: {reason}", status=500) if reason else Response(headers=HEADERS)
 
     async def _write_config(self, config: object) -> bytes:
-        text = await self._shared.in_thread(self._sources.config_text, config)
+        text = await self._shown.in_thread(self._sources.config_text, config)
         return text.encode("utf-8", "replace")
 
     def _moment(self) -> Report | None:
         """An equal report means the same second and no news: one rendering serves."""
         try:
             return self._sources.report()
-        except Exception:  # noqa: BLE001 - without a report there may still be other collectors' families
-            self._sources.on_error("scrape")
+        except Exception:  # noqa: BLE001 - whoever renders it meets that again, and tells
             return None
 
     async def _scrape(self, form: exposition.Format, *, packed: bool, names: frozenset[str] | None) -> bytes:
         families: list[Metric] = []
         try:
             reading = self._sources.registry.collect(names)
-            await self._shared.in_thread(families.extend, reading)
+            await self._exposed.in_thread(families.extend, reading)
         except Exception:  # noqa: BLE001 - what came before the collector that raised is served
             self._sources.on_error("scrape")
         try:
-            body = await self._shared.in_thread(exposition.encode, families, form)
+            body = await self._exposed.in_thread(exposition.encode, families, form)
         except Exception:  # noqa: BLE001 - one bad family must not cost the others
             self._sources.on_error("scrape")
-            body = await self._shared.in_thread(exposition.encode_sound, families, form)
+            body = await self._exposed.in_thread(exposition.encode_sound, families, form)
         return await self._packed(body, packed=packed)
 
     async def _show(self, render: Callable[[Report], bytes], *, packed: bool) -> bytes:
-        return await self._packed(await self._shared.in_thread(render, self._sources.report()), packed=packed)
+        return await self._packed(await self._shown.in_thread(render, self._sources.report()), packed=packed)
 
     async def _tell(
         self, report: Report, known: TaskReport, render: Callable[[Explanation], bytes], *, packed: bool
     ) -> bytes:
         # Explained here, in the event loop, which alone changes the facts that are read.
         explanation = self._sources.explain(report, known)
-        return await self._packed(await self._shared.in_thread(render, explanation), packed=packed)
+        return await self._packed(await self._shown.in_thread(render, explanation), packed=packed)
 
     async def _packed(self, body: bytes, *, packed: bool) -> bytes:
-        return await self._shared.in_thread(exposition.compress, body) if packed else body
+        return await self._shown.in_thread(exposition.compress, body) if packed else body
 
 
 def _say(text: str, *, status: int) -> Response:

@@ -18,11 +18,11 @@ class Phase(StrEnum):
     OURS = "ours"
 
 
+# Who asks for nothing more is refused nothing: the end of an idle connection is not counted.
 LATE = {
     Phase.HEAD: Refusal.SLOW_HEADER,
     Phase.BODY: Refusal.SLOW_BODY,
     Phase.READER: Refusal.SLOW_READER,
-    Phase.IDLE: Refusal.IDLE,
 }
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from exporter.model import AccountReport, LastReload, Report, TaskReport
 
 MAX_ROWS = 500
-REFRESH_SECONDS = 15
+AGAIN = {"Refresh": "15"}  # seconds
 NOTABLE_SKEW = timedelta(seconds=5)
 ALL = Choice()
 
@@ -119,7 +119,7 @@ class StatusPage(Page):
 
     def headers(self, *, refreshes: bool = True) -> dict[str, str]:
         """The page's own headers: what a browser may do with it, and when it asks again."""
-        return {**super().headers(), "Refresh": str(REFRESH_SECONDS)} if refreshes else super().headers()
+        return {**super().headers(), **AGAIN} if refreshes else super().headers()
 
 
 def view(report: Report, choice: Choice = ALL) -> dict[str, object]:

@@ -108,8 +108,10 @@ class Protocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which are not needed
         self._refuse(Refusal.BAD_REQUEST)
 
-    def drop(self, refusal: Refusal) -> None:
-        self._count(refusal)
+    def drop(self, refusal: Refusal | None) -> None:
+        """Cut the client off, and count it where it is one of the refusals."""
+        if refusal is not None:
+            self._count(refusal)
         connection = self.transport.get_extra_info("socket")
         if self._state[0] is Phase.READER and connection is not None:
             # Or the kernel would go on offering what is unread, for minutes and on our memory's account.
@@ -155,7 +157,7 @@ class Protocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
         seconds = self._limits.seconds(phase)
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.drop, LATE[phase])
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.drop, LATE.get(phase))
         self.waiting_since_seconds = None if seconds is None else self.loop.time()
 
     def _phase(self) -> Phase:

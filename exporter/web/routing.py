@@ -12,7 +12,7 @@ from exporter.metrics import Refusal
 from exporter.web.shared import CrowdError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
@@ -63,21 +63,23 @@ def guarded(
     on_error: Callable[[str], None],
     on_refused: Callable[[Refusal], object],
     where: str = "page",
+    failing: Mapping[str, str] | None = None,
 ) -> Endpoint:
     """An endpoint whose bugs end here: counted and told as `where`, and answered with a plain 500.
 
-    What has to wait for others is a 503, and no bug.
+    What has to wait for others is a 503, and no bug. Both answers have the headers of `failing` besides.
     """
+    headers = {**HEADERS, **(failing or {})}
 
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
         except CrowdError:
             on_refused(Refusal.CROWD)
-            return PlainTextResponse("Too much is asked for at once", 503, {**HEADERS, "Retry-After": "1"})
+            return PlainTextResponse("Too much is asked for at once", 503, {**headers, "Retry-After": "1"})
         except Exception:  # noqa: BLE001 - the top of a request
             on_error(where)
-            return PlainTextResponse("Internal error; the exporter's log says more.", 500, HEADERS)
+            return PlainTextResponse("Internal error; the exporter's log says more.", 500, headers)
 
     return answer
 

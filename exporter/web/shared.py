@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
+    from concurrent.futures import Executor
 
 MAX_KEPT = 16  # a key may hold what a stranger sent, so the number of answers kept is bounded
 MOST_CHOSEN = 8  # and so is that of the renderings which those that everybody asks for may have to wait for
@@ -21,6 +22,11 @@ T = TypeVar("T")
 
 class CrowdError(Exception):
     """More of clients' own choice is wanted than is let wait, or taken at once."""
+
+
+def one_thread() -> Executor:
+    """For renderings alone: no other work, which may hang, holds them up."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
 
 
 class Loans:
@@ -54,18 +60,21 @@ class Shared:
     """Hands one rendering to everyone who asks while it runs, and after that until the moment changes.
 
     `moment` gives what an answer is an answer of; it is kept until that is no longer equal. None is not kept.
+    Of answers of clients' own choice `most_bytes` are kept, and as many again may be on loan.
     """
 
-    def __init__(self, moment: Callable[[], object]) -> None:
+    def __init__(
+        self, moment: Callable[[], object], *, pool: Executor | None = None, most_bytes: int = MOST_CHOSEN_BYTES
+    ) -> None:
         self._moment = moment
-        # Its own thread: no other work, which may hang, holds it up.
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
+        self._pool = pool or one_thread()
+        self._most_bytes = most_bytes
         self._running: dict[Hashable, asyncio.Task[bytes]] = {}
         self._chosen: set[Hashable] = set()  # of those running
         self._kept: dict[Hashable, bytes] = {}
         self._kept_moment: object = None
         self._kept_bytes = 0  # of clients' own choice
-        self.loans = Loans()
+        self.loans = Loans(most_bytes)
 
     async def get(
         self, key: Hashable, render: Callable[[], Coroutine[None, None, bytes]], *, is_chosen: bool = False
@@ -112,6 +121,6 @@ class Shared:
             self._kept_bytes = 0
         self._kept_moment = moment
         chosen_bytes = len(body) if is_chosen else 0
-        if moment is not None and self._kept_bytes + chosen_bytes <= MOST_CHOSEN_BYTES:
+        if moment is not None and self._kept_bytes + chosen_bytes <= self._most_bytes:
             self._kept[key] = body
             self._kept_bytes += chosen_bytes

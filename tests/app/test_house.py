@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
-from builders import KEY, Clock, Scene, at, config_text, samples
+from builders import KEY, Clock, Scene, a_task, asking, at, config_text, samples
 from exporter import app
 from exporter.config import ConfigError, ConfigFile, parse
+from exporter.judge import expect
 from exporter.simulator.faults import Fault, Kind
 from exporter.simulator.tasks import FROZEN, Behaviour, SimTask
 from log_lines import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from types import FrameType
     from typing import Any
 
-    import httpx
+    from exporter.model import Secret
 
 UPSTREAM = 'api: {base_url: "http://127.0.0.1:1"}'
 MAIN, SECOND = f"name: main, access_key: {KEY}", "name: second, access_key: second-key"
@@ -145,6 +149,31 @@ def test_a_new_tolerance_holds_at_once_and_costs_no_evidence() -> None:
         scene.world.faults.clear()
         await scene.clock.until(at("2024-06-10 12:47:30Z"))
         assert 1 == (await scrape(client))[missed]
+
+    play(scenario, MAIN)
+
+
+def test_what_a_new_tolerance_takes_is_worked_out_before_it_holds() -> None:
+    """By the reload, task by task; so the first report under it, which nobody can interrupt, need not."""
+    found: list[str] = []
+
+    def note(frame: FrameType, event: str, _detail: object) -> None:
+        if event == "call" and frame.f_code is expect.__code__:
+            found.append("worked out")
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        before = scene.house.report()
+        scene.world.faults.add(Fault(status=503))
+        sys.setprofile(note)
+        try:
+            await load(scene, MAIN, missed_run="{grace: 45m}")
+            assert ["worked out"] * 2 == found
+            after = scene.house.report()
+        finally:
+            sys.setprofile(None)
+        assert ["worked out"] * 2 == found
+        assert [timedelta(minutes=45)] * 2 == [task.expectation.grace for task in after.tasks]
+        assert [timedelta(minutes=6)] * 2 == [task.expectation.grace for task in before.tasks]
 
     play(scenario, MAIN)
 
@@ -386,18 +415,95 @@ def test_readiness_waits_for_a_poll_that_has_finished() -> None:
     clock.run(main())
 
 
-def test_a_key_that_cannot_be_read_is_refused() -> None:
-    """The old configuration stays in force, its polls unbroken, rather than an account that cannot be polled."""
+@pytest.mark.parametrize("name", ["main", "new"])
+def test_a_key_that_cannot_be_read_is_refused(name: str) -> None:
+    """The old configuration stays in force, its polls unbroken and its keys in use, whether the account is new or not."""
 
     async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
-        with pytest.raises(ConfigError, match=r"account main: access_key_file .*gone cannot be read"):
-            await load(scene, SECOND, "name: main, access_key_file: gone")
+        with pytest.raises(ConfigError, match=rf"account {name}: access_key_file .*gone cannot be read"):
+            await load(scene, SECOND, f"name: {name}, access_key_file: gone")
         await asyncio.sleep(120)
         found = await scrape(client)
         assert 1 == found['screenshotmax_up{account="main"}']
+        assert 1 == found['screenshotmax_access_key_readable{account="main"}']
         assert not of(found, "second")
+        assert not of(found, "new")
 
-    play(scenario, MAIN)
+    assert "" == play(scenario, MAIN)
+
+
+def test_another_key_is_told_of_at_once(tmp_path: Path) -> None:
+    """A reload to a key that can be read ends what was said of the one before it."""
+    path = tmp_path / "key"
+    path.write_text(KEY)
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        path.unlink()
+        await asyncio.sleep(90)
+        assert 0 == (await scrape(client))['screenshotmax_access_key_readable{account="main"}']
+        await load(scene, MAIN)
+        assert 1 == (await scrape(client))['screenshotmax_access_key_readable{account="main"}']
+
+    play(scenario, f"name: main, access_key_file: {path}")
+
+
+@pytest.mark.parametrize(
+    ("third", "refusal"), [("access_key_file: gone", ConfigError), (f"access_key: {KEY}-that-no-log-takes", OSError)]
+)
+def test_a_reload_that_fails_leaves_nothing_open(third: str, refusal: type[Exception]) -> None:
+    """Whatever it fails of: what was opened for accounts that would have come is closed again, and they alone."""
+    closed = []
+
+    class Wire(httpx.MockTransport):
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    def note(secret: Secret) -> None:
+        if secret.reveal().endswith("takes"):
+            raise OSError
+
+    async def main() -> None:
+        parsed = [
+            parse(config_text(accounts=accounts(*each)), name="config.yaml", directory=Path())
+            for each in ([MAIN], [MAIN, SECOND, f"name: third, {third}"])
+        ]
+        wire = Wire(lambda _: httpx.Response(200))
+        house = app.build(
+            parsed[0], now=Clock(at("2024-06-10 12:00Z")).now, host="test-host", transport=wire, note=note
+        )
+        with pytest.raises(refusal):
+            await house.apply(parsed[1])
+        assert 2 == len(closed)
+        await house.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_bug_in_another_thread_is_counted_in_the_event_loop() -> None:
+    """The store is written in one thread only: while that stands still nothing is counted, though a family broke."""
+    scene, counted = Scene(Clock(at("2024-06-10 11:30:20Z")), config_text(), []), list[dict[str, int]]()
+    scene.house.store.record_task("main", a_task(created_at="not an instant"), fetched_at=scene.clock.now())
+    before = dict(scene.house.store.internal_errors)
+
+    class Waiting(asyncio.SelectorEventLoop):
+        """Stands still while a thread works."""
+
+        def run_in_executor(self, _executor: Any, work: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+            done = self.create_future()
+            with ThreadPoolExecutor(1) as pool:
+                done.set_result(pool.submit(work, *args).result())
+            counted.append(dict(scene.house.store.internal_errors))
+            return done
+
+    async def main() -> None:
+        async with asking(scene.house) as client:
+            assert "screenshotmax_task_created_timestamp_seconds{" not in (await client.get("/metrics")).text
+        assert 1 == scene.house.store.internal_errors["scrape"]
+
+    with written(level="error") as lines, asyncio.Runner(loop_factory=Waiting) as runner:
+        runner.run(main())
+    assert "scrape" not in before | counted[0]
+    assert 1 == lines.getvalue().count("where=scrape")
 
 
 def test_what_a_list_said_goes_with_the_list() -> None:

@@ -311,12 +311,65 @@ def test_unhealthy_behind_a_web_config_file(tmp_path: Path, capsys: pytest.Captu
     assert ("", "healthcheck: 503 Unhealthy: a poll loop has stopped\n") == capsys.readouterr()
 
 
-def test_an_invalid_web_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is invalid is told of in its own words; without a URL nobody knows how to ask."""
+def reroute(monkeypatch: pytest.MonkeyPatch, port: int) -> list[tuple[str, int]]:
+    """Lets all that is asked from now on be asked of that port; the addresses that were meant."""
+    connect, asked = socket.create_connection, list[tuple[str, int]]()
+
+    def rerouted(address: tuple[str, int], *rest: object, **options: object) -> socket.socket:
+        asked.append(address)
+        return connect(("127.0.0.1", port), *rest, **options)
+
+    monkeypatch.setattr(socket, "create_connection", rerouted)
+    return asked
+
+
+@pytest.mark.parametrize("words", [[], ["http://127.0.0.1:2"]])
+def test_no_answer_and_an_invalid_web_config_file(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is invalid is told of in its own words, also where nobody answers."""
     missing = tmp_path / "web.yml"
-    assert 1 == run("healthcheck", "--web.config.file", missing)
-    told = f"healthcheck: {missing}: found no such file, expected a web configuration file\n"
-    assert ("", told) == capsys.readouterr()
+    reroute(monkeypatch, 1)
+    assert 1 == run("healthcheck", "--web.config.file", missing, *words)
+    no_file = f"{missing}: found no such file, expected a web configuration file"
+    assert ("", f"healthcheck: no answer (ConnectionRefusedError); {no_file}\n") == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("text", "times", "told"),
+    [
+        ("", 2, "200 hello"),
+        (USERS, 2, f"401, its passwords are on: {NO_MORE}"),
+        (f"tls_server_config: {{{PAIR}}}", 1, "200 hello"),
+        (f"tls_server_config: {{{PAIR}, min_version: TLS10, max_version: TLS10}}", 1, "200 hello"),
+        (
+            f"tls_server_config: {{{CLIENTS}: RequireAndVerifyClientCert}}",
+            1,
+            f"TLS answers, and asks for a client certificate: {NO_MORE}",
+        ),
+    ],
+)
+def test_the_default_address_after_a_web_config_file_became_invalid(
+    text: str,
+    times: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without a URL, as the image asks, it is found out whether the exporter still speaks TLS."""
+    shop, gone = Shop(tmp_path), tmp_path / "gone.yml"
+    server = Server(shop.app, bind(["127.0.0.1:0"]), web_file=shop.web_file(text))
+    asked = reroute(monkeypatch, server.port)
+
+    async def check() -> int:
+        async with open_shop(server):
+            return await asyncio.to_thread(run, "healthcheck", "--web.config.file", gone)
+
+    assert 0 == asyncio.run(check())
+    assert [("127.0.0.1", 10142)] * times == asked
+    no_file = f"{gone}: found no such file, expected a web configuration file"
+    assert (f"healthcheck: {told}; {no_file}\n", "") == capsys.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -347,18 +400,13 @@ def test_a_web_config_file_that_became_invalid(
 def test_the_default_address(text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a URL it asks the default port of its own machine, by TLS where the file turns that on."""
     shop = Shop(tmp_path)
-    connect, asked = socket.create_connection, []
     words = [] if text is None else ["--web.config.file", tmp_path / "web.yml"]
     server = Server(shop.app, bind(["127.0.0.1:0"]), web_file=shop.web_file(text or ""))
-
-    def rerouted(address: tuple[str, int], *rest: object, **options: object) -> socket.socket:
-        asked.append(address)
-        return connect(("127.0.0.1", server.port), *rest, **options)
+    asked = reroute(monkeypatch, server.port)
 
     async def check() -> int:
         async with open_shop(server):
             return await asyncio.to_thread(run, "healthcheck", *words)
 
-    monkeypatch.setattr(socket, "create_connection", rerouted)
     assert 0 == asyncio.run(check())
     assert [("127.0.0.1", 10142)] == asked

@@ -166,6 +166,7 @@ MISTAKES = "absent.yaml: found no such file, expected a configuration file"
         (1, ["--config.file=good.yaml", "--web.listen-address=no"], [NO_ADDRESS]),
         (1, ["simulate", "--web.listen-address=no"], [NO_ADDRESS]),
         (1, ["demo", "--web.listen-address=no"], [NO_ADDRESS + DEMO_ADVICE]),
+        (3, ["lint", "--tasks=absent.json"], ["'absent.json': found no such file, expected a List Tasks answer"]),
     ],
 )
 def test_what_keeps_a_verb_from_starting_is_json_where_that_is_asked_for(

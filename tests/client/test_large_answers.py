@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PIECE = 8 * 1024
 LARGE = TASK + b" " * (512 * 1024 - len(TASK))
-READ_FREELY = 3 * PIECE  # 16 KiB, and the piece that is one too many
+READ_FREELY = 17 * PIECE  # 128 KiB, and the piece that is one too many
 
 
 class Broken(httpx.AsyncByteStream):
@@ -81,6 +81,25 @@ def test_large_answers_of_an_account_are_read_in_turn(ending: str) -> None:
             asked.cancel()
         second.go_on.set()
         assert TASK_ID == await answered(waiting)
+
+    asyncio.run(main())
+
+
+def test_answers_of_40_kib_do_not_wait_for_each_other() -> None:
+    """Slow ones are read side by side: in turn the last of four would run into its own deadline."""
+
+    async def main() -> None:
+        slow = [Body(TASK + b" " * (5 * PIECE - len(TASK)), until=4 * PIECE) for _ in range(4)]
+        bodies = iter(slow)
+        wire = httpx.MockTransport(lambda _: httpx.Response(200, stream=next(bodies)))
+        upstream = an_upstream(an_api(), transport=wire)
+        asked = [asyncio.create_task(upstream.get_task(TASK_ID)) for _ in slow]
+        async with asyncio.timeout(10):
+            for body in slow:
+                await body.stalled.wait()
+        for body in slow:
+            body.go_on.set()
+        assert [TASK_ID] * 4 == [await answered(each) for each in asked]
 
     asyncio.run(main())
 

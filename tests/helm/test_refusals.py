@@ -120,6 +120,7 @@ CONTRADICTIONS = (
     # Access keys.
     (f"{KEY},{AT}.access_key_file=/run/secrets/screenshot-max/a", NOT_MOUNTED % "/run/secrets/screenshot-max/a"),
     (f"{KEY},{AT}.access_key_file=/run/secrets/screenshotmax/../a", NOT_MOUNTED % "/run/secrets/screenshotmax/../a"),
+    (f"{KEY},{AT}.access_key_file=/var/lib/screenshotmax-exporter/a", NOT_MOUNTED % "/var/lib/screenshotmax-exporter/a"),
     (f"{KEY},{AT}.access_key_file=very-secret,podAnnotations.a=b", RELATIVE),
     (f"{KEY},{AT}.access_key_file=/run/secrets/screenshotmax/b,existingSecret.name=,podAnnotations.a=b", "config.accounts of a: access_key_file is /run/secrets/screenshotmax/b, and nothing is mounted there: name the Secret that holds the access keys in existingSecret.name"),
     (f"{A_KEY},extraEnv[0].name=B", "config.accounts of a: access_key_env names a variable that the container is not given: add it to extraEnv, or its source to extraEnvFrom"),
@@ -185,6 +186,7 @@ TAKEN = (
     f"{OPEN},config.api.proxy_url=http://proxy:3128,networkPolicy.extraEgress[0].ports[0].port=3128",
     f"{KEY},{AT}.access_key_file=/var/run/secrets/screenshotmax/a",
     f"{KEY},{AT}.access_key_file=/vault/secrets/a,podAnnotations.vault=inject",
+    f"{KEY},{AT}.access_key_file=/var/lib/screenshotmax-exporter/a,{CLAIM},strategy.type=Recreate",
     f"{A_KEY},extraEnv[0].name=B,extraEnvFrom[0].secretRef.name=environment",
     "image.repository=ghcr.io/own/name,image.registry=mirror.example.com",
     "image.repository=localhost:5000/name,image.registry=",

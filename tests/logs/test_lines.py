@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -21,6 +22,8 @@ from log_lines import set_back
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from structlog.typing import EventDict, Processor
+
     from exporter.logs.lines import Lines
 
 PATIENCE_SECONDS = 20.0
@@ -29,20 +32,23 @@ DROPPED = "Log lines were dropped"
 
 
 class Pipe:
-    """What lines are written to, and read from once somebody starts to."""
+    """What lines are written to, and read from once somebody starts to: at a pace, until it is `hurried`."""
 
-    def __init__(self, encoding: str = "utf-8") -> None:
+    def __init__(self, encoding: str = "utf-8", *, pace_seconds: float = 0.0) -> None:
         self.reading, writing = os.pipe()
         self.stream = os.fdopen(writing, "w", encoding=encoding)
-        self._content = b""
+        self._content, self._pace_seconds = b"", pace_seconds
+        self.hurried, self.is_read = threading.Event(), False
         self._reader = threading.Thread(target=self._read)
 
     def start_to_read(self) -> None:
+        self.is_read = True
         self._reader.start()
 
     def _read(self) -> None:
         while some := os.read(self.reading, 65536):
             self._content += some
+            self.hurried.wait(self._pace_seconds)
 
     def content(self) -> list[bytes]:
         """All lines, after which there will be no more."""
@@ -56,11 +62,11 @@ class Pipe:
 
 
 @contextmanager
-def logging_to(pipe: Pipe) -> Iterator[Lines]:
+def logging_to(pipe: Pipe, *processors: Processor) -> Iterator[Lines]:
     lines = lines_to(pipe.stream)
     with set_back():
         structlog.configure(
-            processors=[structlog.processors.JSONRenderer()],
+            processors=[*processors, structlog.processors.JSONRenderer()],
             wrapper_class=structlog.make_filtering_bound_logger("info"),
             logger_factory=lambda *_: lines,
         )
@@ -99,16 +105,38 @@ def test_a_slow_reader_loses_nothing() -> None:
     assert list(range(900)) == [event["number"] for event in pipe.events()]
 
 
+def test_a_slow_stream_does_not_hold_up_each_line() -> None:
+    """What is written in time, but slowly, costs those who say it little altogether, and loses nothing."""
+    pipe = Pipe(pace_seconds=0.1)
+    fcntl.fcntl(pipe.reading, fcntl.F_SETPIPE_SZ, 4096)
+    with logging_to(pipe) as lines:
+        pipe.start_to_read()
+        began_seconds = monotonic()
+        for _ in range(15):
+            lines.msg("-" * 4095)
+        held_up_seconds = monotonic() - began_seconds
+        pipe.hurried.set()
+    assert held_up_seconds < 0.8
+    assert ["-" * 4095] * 15 == [line.decode() for line in pipe.content()]
+
+
+@contextmanager
+def full_disk(pipe: Pipe) -> Iterator[None]:
+    good = os.dup(pipe.stream.fileno())
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        os.dup2(full.fileno(), pipe.stream.fileno())
+    yield
+    os.dup2(good, pipe.stream.fileno())
+    os.close(good)
+
+
 def test_lines_that_cannot_be_written_are_counted() -> None:
     """When the disk has room again it is told how many are missing."""
     pipe = Pipe()
-    with Path("/dev/full").open("w", encoding="utf-8") as full, logging_to(pipe) as lines:
-        good = os.dup(pipe.stream.fileno())
-        os.dup2(full.fileno(), pipe.stream.fileno())
-        say(3)
-        lines.flush(PATIENCE_SECONDS)
-        os.dup2(good, pipe.stream.fileno())
-        os.close(good)
+    with logging_to(pipe) as lines:
+        with full_disk(pipe):
+            say(3)
+            lines.flush(PATIENCE_SECONDS)
         say(1)
         lines.flush(PATIENCE_SECONDS)
         say(1)
@@ -116,12 +144,37 @@ def test_lines_that_cannot_be_written_are_counted() -> None:
     assert [None, 3, None] == [event.get("lines") for event in pipe.events()]
 
 
+def test_a_number_that_finds_no_room_is_told_later() -> None:
+    """Where others take the last room before the line that tells it, the number is kept, and that line counted too."""
+    pipe = Pipe()
+
+    def crowd(lines: Lines, _method: str, event: EventDict) -> EventDict:
+        for _ in range(MANY if event["event"] == DROPPED and not pipe.is_read else 0):
+            lines.msg(json.dumps({"event": "-" * 100}))
+        return event
+
+    with logging_to(pipe, crowd) as lines:
+        with full_disk(pipe):
+            say(3)
+            lines.flush(PATIENCE_SECONDS)
+        say(1)
+        lines.flush(PATIENCE_SECONDS)
+        say(1)
+        pipe.start_to_read()
+        lines.flush(PATIENCE_SECONDS)
+        say(1)
+    events = pipe.events()
+    told = [event["lines"] for event in events if event["event"] == DROPPED]
+    assert 1 == len(told)
+    assert 3 + 1 + 1 + MANY + 1 + 1 == len(events) - 1 + told[0]
+
+
 def test_a_healthy_stream_has_each_line_at_once() -> None:
     """Nothing that is said afterwards elsewhere comes before it."""
     pipe = Pipe()
     with logging_to(pipe) as lines:
         os.set_blocking(pipe.reading, False)
-        for number in range(20):
+        for number in range(5):
             lines.msg(f"{number}")
             assert f"{number}\n".encode() == os.read(pipe.reading, 65536)
         os.set_blocking(pipe.reading, True)

@@ -39,6 +39,17 @@ def test_names_choose_series(names: set[str], found: dict[str, int]) -> None:
     assert found == series(names)
 
 
+def test_a_choice_takes_nothing_from_the_next_scrape() -> None:
+    """Whoever chooses gets a part; all the rest is still there for the others."""
+    registry = a_registry(a_fleet())
+    everything = {sample.name for family in registry.collect() for sample in family.samples}
+    assert {"screenshotmax_up"} == {
+        sample.name for family in registry.collect(frozenset({"screenshotmax_up"})) for sample in family.samples
+    }
+    assert everything == {sample.name for family in registry.collect() for sample in family.samples}
+    assert "python_info" in everything
+
+
 def test_the_names_are_those_of_all_series() -> None:
     """Whatever is shown can be chosen by its name; what else can be is of a reload, which this fleet never had."""
     names = a_registry(a_fleet()).names

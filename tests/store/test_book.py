@@ -42,12 +42,21 @@ def test_a_draft_changes_nothing() -> None:
 
 
 def test_a_draft_of_another_entry_is_not_taken() -> None:
-    """One that was overtaken by another poll would count that poll's runs a second time."""
-    book, first, second = Book(entries=some(1, runs=160)), a_task(id="1", runs=161), a_task(id="1", runs=162)
+    """One that was overtaken by another poll would lose what that has told, such as that `runs` began anew."""
+    book, first, second = Book(entries=some(1, runs=160)), a_task(id="1", runs=3), a_task(id="1", runs=5)
     draft = book.draft("main", second, fetched_at=NOON + 2 * MINUTE)
     book.record("main", first, fetched_at=NOON + MINUTE)
     book.record("main", second, fetched_at=NOON + 2 * MINUTE, draft=draft)
     assert some(1)["main", "1"].counts.observed + 2 == book.entry("main", "1").counts.observed
+
+
+def test_what_is_only_shown_costs_no_count() -> None:
+    """A disabled task owes nothing: where its expectation cannot be worked out, its runs are counted all the same."""
+    book = Book()
+    for number in range(2):
+        odd = a_task(enabled=False, created_at=NOON.replace(tzinfo=None), runs=160 + number)
+        book.record("main", odd, fetched_at=NOON + number * MINUTE)
+    assert 1 == book.entries["main", "1001"].counts.observed
 
 
 def test_an_outlook_stays_while_its_facts_do() -> None:
@@ -98,3 +107,23 @@ def test_ids_that_an_api_invents_do_not_fill_the_memory() -> None:
     assert ("main", "7") in gone
     assert not any(account == "other" or task_id in there["main"] for account, task_id in gone)
     assert [] == book.expire(NOON, there=there)
+
+
+def test_accounts_do_not_multiply_what_expiry_costs() -> None:
+    """It comes with nearly every save, in the event loop: each entry is looked at for its own account only."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str(self) == str(other)
+
+    entry, names, ids = an_entry(), [Name(number) for number in range(50)], [str(number) for number in range(10)]
+    book = Book(entries={(name, task_id): entry for name in names for task_id in ids})
+    compared = 0
+    assert [] == book.expire(NOON, there=dict.fromkeys(names, ids[1:]))
+    assert compared <= 2 * len(book.entries)

@@ -47,6 +47,18 @@ def test_another_policy_is_another_expectation() -> None:
     assert [5 * MINUTE, MINUTE, 5 * MINUTE] == graces
 
 
+def test_answers_under_two_policies_are_held_at_once() -> None:
+    """A reload prepares the one while reports go on under the other. Of three, that which was asked for least lately goes."""
+    outlook = an_outlook()
+    policies = [Policy(15 * MINUTE, grace=number * MINUTE) for number in (1, 2, 3)]
+    one, two = (outlook.expected(policy) for policy in policies[:2])
+    for _ in range(2):
+        assert (True, True) == (one is outlook.expected(policies[0]), two is outlook.expected(policies[1]))
+    outlook.expected(policies[0])
+    outlook.expected(policies[2])
+    assert (True, False) == (one is outlook.expected(policies[0]), two is outlook.expected(policies[1]))
+
+
 def test_fires_follow_the_clock() -> None:
     """Forwards and backwards, and the schedule is not asked again before the next one passes."""
     outlook = an_outlook()

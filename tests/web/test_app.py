@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.metrics import ReportCollector, build_registry
 from exporter.web import build_web
 from web.reports import NOW, World, a_task_report, an_account, ask, ask_many, two_families
 
@@ -275,11 +276,23 @@ def no_report() -> Report:
 
 
 def test_metrics_outlive_a_broken_report() -> None:
-    """Without a report the other collectors' families are still served, and the fault is counted."""
+    """Without a report all else is still served, the count of this very fault too."""
     world = World()
-    answer = ask(build_web(world.sources(report=no_report)))
-    assert (answer.status_code, samples(parse_text(answer.text))) == (200, ALL)
-    assert world.errors == {"scrape": 1}
+    collector = ReportCollector(
+        no_report,
+        polled=str,
+        version="1.2.3",
+        revision="",
+        on_error=lambda where: world.errors.update([where]),
+        errors=lambda: world.errors,
+    )
+    answer = ask(build_web(world.sources(report=no_report, registry=build_registry(collector))))
+    shown = samples(parse_text(answer.text))
+    assert 200 == answer.status_code
+    count = shown["screenshotmax_exporter_internal_errors_total", (("where", "scrape"),)]
+    assert 1 == count == world.errors["scrape"]
+    names = {"process_resident_memory_bytes", "python_info", "screenshotmax_exporter_build_info"}
+    assert names <= {name for name, _ in shown}
 
 
 def test_the_configuration_is_shown_as_it_is_now() -> None:
@@ -407,7 +420,7 @@ def test_the_fault_is_at_hand_when_it_is_counted() -> None:
 
     ask(build_web(World(a_family_that_cannot_be_written).sources(on_error=on_error)))
     ask(build_web(World().sources(report=no_report, on_error=on_error)), "/")
-    assert [each.split(":")[0] for each in seen] == ["scrape", "scrape", "page"]
+    assert [each.split(":")[0] for each in seen] == ["scrape", "page"]
     assert all(not each.endswith("None") for each in seen)
 
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 POLICY = b"\r\ncontent-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
 COUNTED_AS = {  # by the status of the answer
-    b"400": Refusal.BAD_REQUEST,
-    b"403": Refusal.SLOW_BODY,
-    b"404": Refusal.IDLE,
-    b"405": Refusal.IDLE,
-    b"413": Refusal.TOO_LARGE,
-    b"": Refusal.SLOW_HEADER,
+    b"400": [Refusal.BAD_REQUEST],
+    b"403": [Refusal.SLOW_BODY],
+    b"404": [],
+    b"405": [],
+    b"413": [Refusal.TOO_LARGE],
+    b"": [Refusal.SLOW_HEADER],
 }
 
 
@@ -40,7 +40,7 @@ COUNTED_AS = {  # by the status of the answer
 def test_blows(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """What no honest client sends is refused in fixed words or cut off; nothing of it comes back or is logged.
 
-    It is counted once, though whom a route has answered may stay for as long as anybody.
+    It is counted once, but for whom a route has answered, who may stay for as long as anybody.
     """
     refused: list[Refusal] = []
 
@@ -53,7 +53,7 @@ def test_blows(name: str, caplog: pytest.LogCaptureFixture) -> None:
         got, after = run(main())
     assert got == b"" or got.startswith(b"HTTP/1.1 4")
     assert got.count(b"HTTP/1.1") <= 1
-    assert [COUNTED_AS[got[9:12]]] == refused
+    assert COUNTED_AS[got[9:12]] == refused
     assert SECRET not in got
     assert got == b"" or POLICY in got.lower()
     assert after.startswith(b"HTTP/1.1 200")

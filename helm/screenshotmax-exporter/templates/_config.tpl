@@ -144,6 +144,7 @@ the chart does not see, and so does the pod of somebody else; authorities that a
 {{- $secret := $values.existingSecret -}}
 {{- $mounts := concat ($values.extraVolumeMounts | default list) ($values.extraSecretMounts | default list) ($values.extraConfigmapMounts | default list) -}}
 {{- if $secret.name }}{{ $mounts = append $mounts (dict "mountPath" "/run/secrets/screenshotmax" "items" $secret.items) }}{{ end -}}
+{{- if $values.persistence.enabled }}{{ $mounts = append $mounts (dict "mountPath" "/var/lib/screenshotmax-exporter") }}{{ end -}}
 {{- $unseen := or $values.podAnnotations $values.podLabels $values.sidecar.enabled -}}
 {{- $found := or (hasPrefix "/usr/" .file) (hasPrefix "/etc/ssl/" .file) (and $unseen (not (regexMatch "^/(run/secrets/screenshotmax|etc/screenshotmax-exporter(-web)?)/" .file))) -}}
 {{- range $mount := $mounts -}}
