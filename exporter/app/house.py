@@ -150,8 +150,6 @@ class House:
         gone = self._accounts.keys() - {account.name for account in accounts}
         keys = self._keys(changed)
         new = await self._hired(changed, keys, config)
-        for account in changed:
-            await Pulse().through(self.store.look_under(account.name, account.policy))
         self._is_ready()  # what is true before the new ones come
         await self._crew.halt(new.keys() | gone)
         # From here on nothing is awaited: whoever looks sees the one configuration or the other.
@@ -175,6 +173,7 @@ class House:
             for account in accounts:
                 hired[account.name] = self._poller(account, keys[account.name])
                 await _prepare(hired[account.name], f"{config.name}: account {account.name}")
+                await Pulse().through(self.store.look_under(account.name, account.policy))
         except BaseException:
             for poller in hired.values():
                 await self._close(poller)

@@ -12,7 +12,7 @@ from typing import TextIO
 import structlog
 
 _PATIENCE_SECONDS = 0.2  # for all lines together; a second gives it back
-_MOST_WAITING = 1000  # lines
+_MOST_WAITING = 10_000  # lines
 _log = structlog.get_logger(source="log")
 
 
@@ -50,8 +50,8 @@ class Lines:
 class _Queue(Lines):
     """Lines to a file of the system's, by a thread of its own, which alone a full pipe or a disk that hangs can stop.
 
-    A healthy one has each line when `msg` returns, so that nothing that is written elsewhere overtakes it. A slow one
-    holds up who writes to it for 0.2 s, and then a fifth of the time at most.
+    A healthy one has each line when `msg` returns, so that nothing that is written elsewhere overtakes it, unless too
+    much is said at once. Who writes is held up for 0.2 s, and then a fifth of the time at most.
     Past the stream and its lock, at which the interpreter's end would wait for the thread.
     """
 

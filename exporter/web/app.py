@@ -211,9 +211,12 @@ class _Web:
     def _moment(self) -> Report | None:
         """An equal report means the same second and no news: one rendering serves."""
         try:
-            return self._sources.report()
+            report = self._sources.report()
         except Exception:  # noqa: BLE001 - whoever renders it meets that again, and tells
-            return None
+            report = None
+        for each in (self._exposed, self._shown):
+            each.let_go(report)
+        return report
 
     async def _scrape(self, form: exposition.Format, *, packed: bool, names: frozenset[str] | None) -> bytes:
         families: list[Metric] = []

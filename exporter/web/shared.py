@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 MAX_KEPT = 16  # a key may hold what a stranger sent, so the number of answers kept is bounded
-MOST_CHOSEN = 8  # and so is that of the renderings which those that everybody asks for may have to wait for
+MOST_CHOSEN = 8  # and so is that of the renderings of each kind which those that everybody asks for may wait for
 MOST_CHOSEN_BYTES = 8 * 1024 * 1024  # of answers that are kept, and again of those that are being taken
 
 P = ParamSpec("P")
@@ -95,6 +95,15 @@ class Shared:
             self._running[key] = running
         return await asyncio.shield(running)
 
+    def let_go(self, moment: object) -> None:
+        """Of what is kept of another moment, which nobody can get any more."""
+        if moment != self._kept_moment:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._kept.clear()
+        self._kept_moment, self._kept_bytes = None, 0
+
     def _let_in(self, key: Hashable) -> None:
         if len(self._chosen) >= MOST_CHOSEN or self.loans.is_full:
             raise CrowdError
@@ -116,9 +125,9 @@ class Shared:
         return body
 
     def _keep(self, key: Hashable, moment: object, body: bytes, *, is_chosen: bool) -> None:
-        if moment != self._kept_moment or len(self._kept) >= MAX_KEPT:
-            self._kept.clear()
-            self._kept_bytes = 0
+        self.let_go(moment)
+        if len(self._kept) >= MAX_KEPT:
+            self._clear()
         self._kept_moment = moment
         chosen_bytes = len(body) if is_chosen else 0
         if moment is not None and self._kept_bytes + chosen_bytes <= self._most_bytes:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.logs.lines import Lines
 
 PATIENCE_SECONDS = 20.0
-MANY = 3000  # lines: more than a pipe and we hold together
+MANY = 12_000  # lines: more than a pipe and we hold together
 DROPPED = "Log lines were dropped"
 
 

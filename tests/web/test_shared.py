@@ -45,6 +45,23 @@ def test_who_gives_up_does_not_take_it_from_the_others() -> None:
     assert asyncio.run(run()) == (b"1", 1)
 
 
+def test_what_is_kept_of_another_moment_is_let_go() -> None:
+    """Memory is not held by an answer that nobody can get any more; that of this very moment stays."""
+
+    async def run() -> list[int]:
+        kitchen, shared = Kitchen(), Shared(lambda: 1)
+        kitchen.let_go.set()
+        begun = []
+        for moment in (1, 2):
+            await shared.get("a", kitchen.render)
+            shared.let_go(moment)
+            await shared.get("a", kitchen.render)
+            begun.append(kitchen.begun)
+        return begun
+
+    assert [1, 2] == asyncio.run(run())
+
+
 def test_a_failure_reaches_all_and_is_not_kept() -> None:
     """Everyone who waits sees the error; the next who asks starts anew."""
 
