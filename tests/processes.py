@@ -39,17 +39,31 @@ class Process:
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """The first match in a line to come; AssertionError with all that was said when none comes in time."""
+        return self.wait_for_each(pattern)[0]
+
+    def wait_for_each(self, *patterns: str) -> list[re.Match[str]]:
+        """The first match of each in the lines to come, in whichever order they are said; else as `wait_for`.
+
+        For what a program's own threads say side by side: which of two lines comes first is then chance.
+        """
+        found: dict[str, re.Match[str]] = {}
         deadline = monotonic() + PATIENCE_SECONDS
+        while len(found) < len(patterns):
+            line = self._next(deadline, [each for each in patterns if each not in found])
+            matches = {each: re.search(each, line) for each in patterns if each not in found}
+            found |= {each: match for each, match in matches.items() if match}
+        return [found[each] for each in patterns]
+
+    def _next(self, deadline: float, awaited: Sequence[str]) -> str:
         while monotonic() < deadline:
             try:
-                line = self._lines.get(timeout=0.2)
+                self.seen.append(self._lines.get(timeout=0.2))
             except Empty:
-                assert self.popen.poll() is None or self._reader.is_alive(), f"it has ended: {''.join(self.seen)}"
-                continue
-            self.seen.append(line)
-            if match := re.search(pattern, line):
-                return match
-        raise AssertionError(f"no {pattern!r} in: {''.join(self.seen)}")
+                alive = self._reader.is_alive() or not self._lines.empty()
+                assert alive, f"it has ended: {''.join(self.seen)}"
+            else:
+                return self.seen[-1]
+        raise AssertionError(f"no {' nor '.join(map(repr, awaited))} in: {''.join(self.seen)}")
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Signal it and give its exit code, or kill it when it does not leave."""

@@ -118,6 +118,5 @@ def scraping(program: Path, place: Path, config: str) -> Iterator[Prometheus]:
     file.write_text(config)
     flags = [f"--config.file={file}", "--storage.tsdb.path=data", ANY_PORT]
     with running([str(program), *flags], cwd=place) as process:
-        url = f"http://{process.wait_for(LISTENING)[1]}"
-        process.wait_for("Server is ready to receive web requests")
-        yield Prometheus(url, process, file)
+        listening, _ = process.wait_for_each(LISTENING, "Server is ready to receive web requests")
+        yield Prometheus(f"http://{listening[1]}", process, file)
