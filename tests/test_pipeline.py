@@ -421,6 +421,23 @@ def test_a_caches_copy_is_no_evidence_of_a_miss() -> None:
     play(scenario)
 
 
+def test_a_caches_copy_under_a_fast_clock_is_no_evidence_of_a_miss() -> None:
+    """A cache that writes its own Date, under a clock that is fast by just the Age, looks like one that keeps it."""
+
+    async def scenario(scene: Scene, client: httpx.AsyncClient) -> None:
+        scene.world.clock = lambda: scene.clock.now() - scene.clock.step
+        await scene.clock.until(at("2024-06-10 11:59:30Z"))
+        copy = (await scene.ask_upstream("/v1/tasks")).content
+        scene.clock.step = timedelta(seconds=540)
+        scene.world.faults.add(Fault(kind=Kind.BODY, body=copy, headers=(("Age", "540"),)), account="main")
+        for _ in range(18):
+            await scene.sleep(30)
+            shown = await scrape(client)
+            assert (0, 1) == (shown.get(MISSED, 0), shown[UP])
+
+    play(scenario)
+
+
 def test_an_outage_after_a_clock_that_was_set_back_creates_no_miss() -> None:
     """Evidence dated by a clock that was an hour ahead grows no younger while that hour comes round again."""
 

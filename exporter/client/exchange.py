@@ -39,7 +39,7 @@ class Exchange:
     cap: int  # bytes of the body
     code: str = "none"
     skew: timedelta | None = None  # the answer's Date minus our clock; None without a usable Date
-    age: timedelta = timedelta()  # how long a cache had kept the answer
+    age: timedelta = timedelta()  # how long before the request the answer may have been true, by its Age
     received: int = 0  # bytes of HTTP, within TLS where there is any
 
     async def run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request, take: Take) -> None:
@@ -80,9 +80,7 @@ class Exchange:
         self.code = str(response.status_code)
         self.age = _age(response.headers.get("Age", ""))
         if date_at is not None:
-            # A cache keeps the Date of what it has kept (RFC 9111, 4.2.3), or says its own.
-            skews = (self._skew(date_at, end_at, kept=kept) for kept in (self.age, timedelta()))
-            self.skew = min(skews, key=abs)
+            self._compare_clocks(date_at, end_at)
         if response.status_code != 200:
             wait = retry_after(response.headers.get("Retry-After"), answered_at=date_at or end_at)
             raise status_error(response.status_code, blocked_for=wait)
@@ -94,6 +92,14 @@ class Exchange:
             raise PollError(Reason.PROTOCOL, "the answer has two kinds of length")
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise PollError(Reason.ENCODING, "the answer is encoded although identity was asked for")
+
+    def _compare_clocks(self, date_at: datetime, end_at: datetime) -> None:
+        # A cache keeps the Date of what it has kept (RFC 9111, 4.2.3), or says its own.
+        as_kept, as_sent = (self._skew(date_at, end_at, kept=kept) for kept in (self.age, timedelta()))
+        self.skew = min(as_kept, as_sent, key=abs)
+        if as_sent < -LARGEST_SKEW:
+            # It may be its own all the same, and our clock fast by just the Age.
+            self.age -= as_sent
 
     def _skew(self, date_at: datetime, end_at: datetime, *, kept: timedelta) -> timedelta:
         return clock_skew(date_at, start_at=self.start_at - kept, end_at=end_at - kept)

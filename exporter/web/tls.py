@@ -120,7 +120,10 @@ class LiveContext(ssl.SSLContext):
         with contextlib.suppress(ConfigError):  # told by the file itself; until it is mended the last good one serves
             tls = self._web_file.current().tls or tls
         seen = (tls, _signatures(tls))
-        if seen == self._seen or self._failure.is_recent(seen):
+        if seen == self._seen:
+            self._fault = ""  # put back as it was: the same fault would be news again
+            return
+        if self._failure.is_recent(seen):
             return
         try:
             self._good = _build_and_warn(tls)

@@ -147,11 +147,20 @@ def test_skew_of_a_caches_copy(kept_seconds: int, age: str, skew_seconds: int, s
     assert timedelta(seconds=skew_seconds) == exchange.skew
 
 
+@pytest.mark.parametrize(
+    ("date_seconds", "age", "seconds"),
+    [(0, "1800", 1800), (-60, "1800", 1800), (60, "1800", 1800), (-62, "62", 123), (-1800, "1800", 3599)],
+)
+def test_a_caches_copy_is_dated_by_its_age(date_seconds: int, age: str, seconds: int) -> None:
+    """By twice of it where Date is not that of now: the cache may have kept it, or our clock be fast by just the Age."""
+    exchange, body = run(answering(date=DATE, Age=age), now_at=NOW - timedelta(seconds=date_seconds))
+    assert (TASK, timedelta(seconds=seconds)) == (body, exchange.age)
+
+
 def test_a_caches_copy_is_no_skewed_answer() -> None:
-    """What is as old as its Age says is good, and dated by it; what is older than that is not."""
+    """What is as old as its Age says is good; what is older than that is not."""
     now_at = NOW + timedelta(seconds=1800)
-    exchange, body = run(answering(date=DATE, Age="1800"), now_at=now_at)
-    assert (TASK, timedelta(seconds=1800)) == (body, exchange.age)
+    assert (TASK, timedelta()) == (run(answering(date=DATE, Age="1800"), now_at=now_at)[1], timedelta())
     assert Reason.CLOCK_SKEW is refused(answering(date=DATE, Age="1700"), now_at=now_at).reason
 
 

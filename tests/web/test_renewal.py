@@ -13,6 +13,7 @@ import pytest
 from builders import Clock
 from exporter.web import Server, WebFile, bind, build_context
 from exporter.web.tls import LiveContext
+from log_lines import written
 from web.disks import Disk
 from web.shop import PAIR, Shop, ask, open_shop
 
@@ -56,6 +57,31 @@ def test_a_pair_that_does_not_fit_is_not_tried_again_at_once(shop: Shop) -> None
     shop.put("server.crt", shop.issue().cert_chain_pems[0].bytes())
     handshakes()
     assert ["at 0.0", "at 1.0"] * 2 == built
+
+
+def test_a_fault_that_comes_again_is_told_again(shop: Shop) -> None:
+    """A link that leads nowhere is told once; led back to the same file and astray once more, it is told once more."""
+    now = [0.0]
+    shop.web_file(f"tls_server_config: {{{PAIR}}}")
+    key = shop.directory / "server.key"
+    true_key = key.rename(shop.directory / "true.key")
+
+    def lead(target: Path | str) -> None:
+        key.unlink(missing_ok=True)
+        key.symlink_to(target)
+
+    async def renew() -> None:
+        await context.renew()
+
+    lead(true_key)
+    context = LiveContext(WebFile(shop.directory / "web.yml", seconds=lambda: now[0]))
+    with written() as log:
+        for target in ("nowhere", true_key, "nowhere"):
+            lead(target)
+            for _ in range(3):
+                now[0] += 2
+                Clock(LONG_AGO).run(renew())
+    assert 2 == log.getvalue().count("Error renewing TLS")
 
 
 def test_a_disk_that_does_not_answer(shop: Shop) -> None:
