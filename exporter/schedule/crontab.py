@@ -45,7 +45,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Crontab:
-    """The meaning of a crontab: its times of day, and its days in the form that croniter reads rightly."""
+    """The meaning of a crontab: its times of day, and its days in a form that FireDays and croniter read alike."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -116,7 +116,7 @@ def _value(text: str, field: _Field) -> int:
 
 
 def _days_expression(days: set[int], months: set[int], weekdays: set[int], *, both: bool) -> str:
-    """Day fields for croniter: explicit lists, whose meaning does not hang on how the field was written.
+    """Day fields as explicit lists, whose meaning does not hang on how the field was written.
 
     Vixie: a day must satisfy both fields when either starts with `*`, any of them when neither does.
     """
@@ -124,7 +124,7 @@ def _days_expression(days: set[int], months: set[int], weekdays: set[int], *, bo
         days, weekdays = set(range(1, 32)), set(range(7))
     dom, month, dow = _listed(days, 31), _listed(months, 12), _listed(weekdays, 7)
     if both and dom != "*" != dow:
-        # croniter intersects only where a field starts with `*`. `*/31` means day 1 and `*/7` Sunday: each is a
+        # Both must match only where a field starts with `*`. `*/31` means day 1 and `*/7` Sunday: each is a
         # harmless mark on a list that holds that value anyway, and a field written with a leading star does.
         dom, dow = (f"*/31,{dom}", dow) if 1 in days else (dom, f"*/7,{dow}")
     return f"0 0 {dom} {month} {dow}"
