@@ -16,6 +16,7 @@ from monitoring.dashboard.grafana import (
     words,
 )
 from monitoring.dashboard.queries import (
+    added,
     exporter,
     increase,
     joined,
@@ -84,21 +85,32 @@ EXPORTERS: Sequence[Panel] = (
         style="bars",
     ),
     graph(
+        "Refused clients",
+        "Connections and requests to the exporters that were refused or cut off, by reason, in each step."
+        " A client that is too slow, knows no password or asks too often is behind most of them.",
+        Query(added(increase(exporter("screenshotmax_exporter_http_refused_total")), "reason"), "{{reason}}"),
+        unit="none",
+        style="bars",
+    ),
+    graph(
         "Duration of scrapes",
         "How long Prometheus waited for each exporter.",
         Query(of_exporters(exporter("scrape_duration_seconds")), "{{instance}}"),
         unit="s",
+        width=8,
     ),
     graph(
         "Memory",
         "Resident memory of each exporter.",
         Query(of_exporters(exporter("process_resident_memory_bytes")), "{{instance}}"),
         unit="bytes",
+        width=8,
     ),
     graph(
         "Processor",
         "Share of one processor that each exporter uses.",
         Query(of_exporters(f"rate({exporter('process_cpu_seconds_total')}[$__rate_interval])"), "{{instance}}"),
         unit="percentunit",
+        width=8,
     ),
 )
