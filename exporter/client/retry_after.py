@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _LONGEST_WAIT = timedelta(hours=1)
-_SECONDS = re.compile(r"0*([0-9]+)")
+_SECONDS = re.compile(r"[0-9]+")
 _MOST_DIGITS = 10
 
 
@@ -28,9 +28,9 @@ def retry_after(text: str | None, *, answered_at: datetime) -> timedelta | None:
 
 
 def _wait(text: str, answered_at: datetime) -> timedelta | None:
-    seconds = _SECONDS.fullmatch(text)
-    if seconds:
+    if _SECONDS.fullmatch(text):
+        digits = text.lstrip("0")
         # More digits are an absurd time and no less a wish to be left alone; int() of thousands would be an exception.
-        return timedelta(seconds=int(seconds[1])) if len(seconds[1]) <= _MOST_DIGITS else _LONGEST_WAIT
+        return timedelta(seconds=int(digits or "0")) if len(digits) <= _MOST_DIGITS else _LONGEST_WAIT
     until_at = parse_http_date(text)
     return None if until_at is None else until_at - answered_at
